@@ -1,0 +1,58 @@
+"""When a master announces its addresses."""
+
+from typing import Final, final
+
+from triocarp.core.timing import SECOND
+
+DEFENCE_INTERVAL: Final = SECOND
+"""Announcements because of a worse master come at most this often: a misconfigured peer would go on for ever."""
+
+
+@final
+class AnnouncementSchedule:
+    """Counts advertisements from one announcement to its repetitions.
+
+    Switches lose frames while their ports settle, so one announcement is not enough. ucarp and OpenBSD repeat
+    it after the second further advertisement; ucarp's fork repeats it after each of the next ``--garp-timeout``.
+
+    Args:
+        repeated_after: after how many further advertisements an announcement is repeated.
+    """
+
+    __slots__ = ("_advertisements", "_defended_at", "_repeated_after")
+
+    def __init__(self, repeated_after: tuple[int, ...]) -> None:
+        self._repeated_after = repeated_after
+        self._advertisements: int | None = None
+        self._defended_at: int | None = None
+
+    @property
+    def begun(self) -> bool:
+        """Whether the addresses have been announced since the host became master."""
+        return self._advertisements is not None
+
+    def begin(self) -> None:
+        """Take note that the addresses are announced now."""
+        self._advertisements = 0
+
+    def end(self) -> None:
+        """Take note that the host is no longer master. Nothing is announced while leaving."""
+        self._advertisements = None
+
+    def advertise(self) -> bool:
+        """Take note of an advertisement, and return whether an announcement follows it."""
+        if self._advertisements is None:
+            return False
+        self._advertisements += 1
+        return self._advertisements in self._repeated_after
+
+    def defend(self, now: int) -> bool:
+        """Take note of a worse master, and return whether to announce against it.
+
+        Args:
+            now: nanoseconds.
+        """
+        if self._defended_at is not None and now < self._defended_at + DEFENCE_INTERVAL:
+            return False
+        self._defended_at = now
+        return True

@@ -1,0 +1,167 @@
+"""What can happen to a host. Events go into `Node.handle`; they say what was observed and never what to do."""
+
+import enum
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Interface
+from typing import TypeAlias, final
+
+from triocarp.core.effects import Action, Hook
+from triocarp.core.reasons import DropReason, PortFailure
+
+
+@enum.unique
+class Link(enum.Enum):
+    """The condition of a network interface."""
+
+    UP = "up"
+    NO_CARRIER = "no carrier"
+    DOWN = "down"
+    ABSENT = "absent"
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """The host begins. Comes first and once; the links are reported afterwards."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimerExpired:
+    """The deadline has come. An early or repeated one changes nothing."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PacketReceived:
+    """A whole IP packet of protocol 112 arrived.
+
+    Attributes:
+        interface: where.
+        source: IP source address; may be 0.0.0.0 or a virtual address.
+        destination: IP destination address.
+        ttl: time to live, or hop limit.
+        payload: what follows the IP header.
+    """
+
+    interface: str
+    source: IPv4Address
+    destination: IPv4Address
+    ttl: int
+    payload: bytes
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PacketUnreadable:
+    """Something arrived that is no sound IP packet of protocol 112.
+
+    Attributes:
+        interface: where.
+        reason: what is wrong with it.
+        source: IP source address, where it could be read.
+    """
+
+    interface: str
+    reason: DropReason
+    source: IPv4Address | None = None
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkChanged:
+    """An interface is in this condition now. Repeating the same condition changes nothing.
+
+    Attributes:
+        interface: its name.
+        link: its condition.
+        hardware_address: its MAC, 6 bytes; empty while it is absent.
+    """
+
+    interface: str
+    link: Link
+    hardware_address: bytes = b""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressChanged:
+    """Somebody else than this host put a virtual address on its interface, or took it off.
+
+    Repeating what is already so changes nothing, so that a driver which lost notifications reports all it sees.
+
+    Attributes:
+        interface: its name.
+        address: the virtual address.
+        present: whether the interface has it now.
+    """
+
+    interface: str
+    address: IPv4Interface
+    present: bool
+
+
+@enum.unique
+class HookOutcome(enum.Enum):
+    """How a hook ended."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    TIMED_OUT = "timed out"
+    NOT_STARTED = "could not be started"
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HookFinished:
+    """A hook that `RunHook` asked for has ended, well or not.
+
+    Attributes:
+        interface: of the virtual host.
+        vhid: of the virtual host.
+        hook: which one.
+        outcome: how it ended. The protocol goes on all the same, as ucarp's does.
+        detail: more words: the script, its exit status.
+    """
+
+    interface: str
+    vhid: int
+    hook: Hook
+    outcome: HookOutcome
+    detail: str = ""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EffectFailed:
+    """An effect could not be carried out.
+
+    Attributes:
+        effect: the one that failed.
+        failure: what kind of failure it was.
+        detail: the port's own words, for people.
+    """
+
+    effect: Action
+    failure: PortFailure
+    detail: str
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopRequested:
+    """The operator asks the host to leave. `Stopped` follows when it has left."""
+
+
+Event: TypeAlias = (
+    Started
+    | TimerExpired
+    | PacketReceived
+    | PacketUnreadable
+    | LinkChanged
+    | AddressChanged
+    | HookFinished
+    | EffectFailed
+    | StopRequested
+)
+"""All that a `Node` can be told."""

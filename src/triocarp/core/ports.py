@@ -1,0 +1,122 @@
+"""What a host needs from the world: the ports through which a `Runner` carries out effects.
+
+The real ones live in ``triocarp.linux`` and ``triocarp.daemon``, the simulated ones in ``carpsim``; one suite
+of tests holds both to what is written here. No port ever waits: what takes time (a script) is started here and
+reported later as an event.
+"""
+
+from dataclasses import dataclass
+from ipaddress import IPv4Interface
+from typing import Protocol, final
+
+from triocarp.core.effects import Hook, Report
+from triocarp.core.reasons import PortFailure
+
+
+@final
+class PortError(Exception):
+    """Raised by a port that could not do what it was asked.
+
+    Attributes:
+        failure: what kind of failure.
+        detail: one sentence that names the object and the system's own words.
+    """
+
+    def __init__(self, failure: PortFailure, detail: str) -> None:
+        super().__init__(detail)
+        self.failure = failure
+        self.detail = detail
+
+
+class FramePort(Protocol):
+    """Sends Ethernet frames."""
+
+    def send(self, interface: str, frame: bytes) -> None:
+        """Send one frame as it is.
+
+        Args:
+            interface: through which.
+            frame: from the destination MAC on.
+
+        Raises:
+            PortError: `LINK_DOWN`, `NO_DEVICE`, `NO_BUFFER` or `OTHER`. The frame was not sent.
+        """
+        ...
+
+
+class AddressPort(Protocol):
+    """Changes the addresses of interfaces. Every call is complete when it returns."""
+
+    def hold(self, interface: str, addresses: tuple[IPv4Interface, ...], lease_s: int) -> None:
+        """Put addresses on an interface, or renew those that are there.
+
+        All or nothing: when one of them fails, those that this call has added are taken off again.
+
+        Args:
+            interface: its name.
+            addresses: with their prefix lengths.
+            lease_s: seconds after which the kernel withdraws them unless they are held again.
+
+        Raises:
+            PortError: `NO_DEVICE`, `NO_PERMISSION`, `ADDRESS_TAKEN` (another interface of this host has the
+                address), `NO_BUFFER` or `OTHER`.
+        """
+        ...
+
+    def release(self, interface: str, addresses: tuple[IPv4Interface, ...]) -> None:
+        """Take addresses off an interface, whatever prefix length they have there.
+
+        An address, or an interface, that is not there is no error: what was wanted is so.
+
+        Args:
+            interface: its name.
+            addresses: which.
+
+        Raises:
+            PortError: `NO_PERMISSION`, `NO_BUFFER` or `OTHER`; the addresses may still be there.
+        """
+        ...
+
+
+class HookPort(Protocol):
+    """Runs an operator's scripts."""
+
+    def run(self, interface: str, vhid: int, hook: Hook) -> None:
+        """Start a script without waiting for it; its end, however it ends, becomes a `HookFinished` event.
+
+        Args:
+            interface: of the virtual host.
+            vhid: of the virtual host.
+            hook: which script.
+        """
+        ...
+
+
+class ReportPort(Protocol):
+    """Tells people and programs what happened."""
+
+    def report(self, report: Report) -> None:
+        """Take note. Neither waits nor fails.
+
+        Args:
+            report: what happened.
+        """
+        ...
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """All ports of one host.
+
+    Attributes:
+        frames: sends frames.
+        addresses: changes addresses.
+        hooks: runs scripts.
+        reports: takes note.
+    """
+
+    frames: FramePort
+    addresses: AddressPort
+    hooks: HookPort
+    reports: ReportPort
