@@ -45,6 +45,7 @@ _LAYOUT: Final = struct.Struct("!BBBBBBHQ20s")
 _VRRP_VERSION_AND_TYPE_2: Final = 0x21
 _VRRP_VERSION_AND_TYPE_3: Final = 0x31
 _VRRP_AUTHENTICATION_DATA: Final = 8
+_VRRP_LENGTH_MIN: Final = 8 + 4  # of version 3, with one IPv4 address
 
 
 @final
@@ -53,7 +54,7 @@ class MalformedAdvertisementError(ValueError):
 
     Attributes:
         reason: which check they failed.
-        vhid: the VHID that they claim, where they are long enough to claim one.
+        vhid: the VHID that they claim, if they are CARP and long enough to claim one.
     """
 
     def __init__(self, reason: DropReason, vhid: int | None = None) -> None:
@@ -139,17 +140,20 @@ def parse(payload: bytes) -> Advertisement:
         MalformedAdvertisementError: with the reason: `FOREIGN` for a VRRP packet, `BAD_LENGTH`, `BAD_VERSION`,
             `BAD_TYPE`, `BAD_CHECKSUM`, or `BAD_VHID` for VHID 0.
     """
+    if len(payload) != LENGTH and is_vrrp(payload):
+        raise MalformedAdvertisementError(DropReason.FOREIGN)
     if len(payload) < LENGTH:
-        reason = DropReason.FOREIGN if is_vrrp(payload) else DropReason.BAD_LENGTH
-        raise MalformedAdvertisementError(reason)
+        raise MalformedAdvertisementError(DropReason.BAD_LENGTH)
     version_and_type, vhid, advskew, authlen, demotion, advbase_s, _, counter, digest = _LAYOUT.unpack_from(
         payload
     )
     if version_and_type != _VERSION_AND_TYPE or authlen != _AUTHLEN:
-        raise MalformedAdvertisementError(_why_no_header(payload), vhid)
-    if not checksum_holds(payload[:LENGTH]):
-        reason = DropReason.FOREIGN if is_vrrp(payload) else DropReason.BAD_CHECKSUM
+        if is_vrrp(payload):
+            raise MalformedAdvertisementError(DropReason.FOREIGN)
+        reason = DropReason.BAD_TYPE if version_and_type >> 4 == _VERSION else DropReason.BAD_VERSION
         raise MalformedAdvertisementError(reason, vhid)
+    if not checksum_holds(payload[:LENGTH]):
+        raise MalformedAdvertisementError(DropReason.BAD_CHECKSUM, vhid)
     if vhid == 0:
         raise MalformedAdvertisementError(DropReason.BAD_VHID, vhid)
     return Advertisement(
@@ -157,25 +161,19 @@ def parse(payload: bytes) -> Advertisement:
     )
 
 
-def _why_no_header(payload: bytes) -> DropReason:
-    if is_vrrp(payload):
-        return DropReason.FOREIGN
-    if payload[0] >> 4 != _VERSION:
-        return DropReason.BAD_VERSION
-    return DropReason.BAD_TYPE
-
-
 def is_vrrp(payload: bytes) -> bool:
     """Return whether a payload has the exact shape of a VRRP advertisement.
 
     VRRP shares protocol 112 and 224.0.0.18. VRRPv2 (RFC 3768) is 8 bytes, 4 for each address, 8 of
     authentication data; VRRPv3 (RFC 5798) is 8 bytes and 4 for each IPv4 or 16 for each IPv6 address. A VRRPv3
-    packet with seven IPv4 addresses is as long as a CARP header and is taken for CARP of a wrong version.
+    packet with seven IPv4 addresses is as long as a CARP header and is taken for CARP of a wrong version. A
+    VRRPv2 packet with seven addresses and no password begins with 36 bytes that only their digest, and the 8
+    zeros behind them, tell from CARP.
 
     Args:
         payload: what follows the IP header.
     """
-    if len(payload) < _LAYOUT.size // 3 or payload[3] == 0:
+    if len(payload) < _VRRP_LENGTH_MIN or payload[3] == 0:
         return False
     count = payload[3]
     if payload[0] == _VRRP_VERSION_AND_TYPE_2:

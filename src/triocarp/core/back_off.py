@@ -24,10 +24,13 @@ class BackOff:
         self._until: int | None = None
         self._wait = 0
 
-    @property
-    def until(self) -> int | None:
-        """The instant until which the last failure holds the host back; None before the first."""
-        return self._until
+    def not_before(self, instant: int) -> int:
+        """Return an instant, or the end of the last wait if that comes later.
+
+        Args:
+            instant: nanoseconds.
+        """
+        return instant if self._until is None else max(instant, self._until)
 
     def holds_back(self, now: int) -> bool:
         """Return whether a wait is running.

@@ -172,7 +172,7 @@ class VirtualHostConfig:
             )
         for address in self.addresses:
             ip = address.ip
-            if ip.is_multicast or ip.is_unspecified or ip.is_loopback or ip == _LIMITED_BROADCAST:
+            if _is_no_host(ip):
                 problems.append(
                     Problem(setting="addresses", value=str(ip), accepted="an address that a host can have")
                 )
@@ -184,12 +184,20 @@ class VirtualHostConfig:
                         accepted="the host's own address, not the virtual one: that one moves",
                     )
                 )
+        if _is_no_host(self.source):
+            problems.append(
+                Problem(setting="source", value=str(self.source), accepted="an address that a host can have")
+            )
         if not self.group.is_multicast:
             problems.append(Problem(setting="group", value=str(self.group), accepted="a multicast address"))
         return tuple(problems)
 
 
 _LIMITED_BROADCAST: Final = ipaddress.IPv4Address("255.255.255.255")
+
+
+def _is_no_host(ip: IPv4Address) -> bool:
+    return ip.is_multicast or ip.is_unspecified or ip.is_loopback or ip == _LIMITED_BROADCAST
 
 
 @final
@@ -207,7 +215,7 @@ class NodeConfig:
         """Check what only shows when the virtual hosts stand side by side.
 
         Raises:
-            ConfigurationError: two virtual hosts with the same VHID, or the same address, on one interface.
+            ConfigurationError: two virtual hosts with the same VHID on one interface, or with the same address.
         """
         problems: list[Problem] = []
         numbers: set[tuple[str, int]] = set()

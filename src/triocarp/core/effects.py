@@ -1,8 +1,8 @@
 """What a host can do. Effects come out of `Node.handle`, in the order in which they must be done.
 
 If `HoldAddresses` or `ReleaseAddresses` fails, the frames that follow it for the same virtual host in the same
-tuple rest on it and must not be sent: a host never announces an address that it does not hold, and never says
-goodbye while it still holds one. `Runner` keeps this rule for everybody.
+tuple, up to a further `StateChanged`, rest on it and must not be sent: a host never announces an address that it
+does not hold, and never says goodbye while it still holds one. `Runner` keeps this rule for everybody.
 """
 
 import enum

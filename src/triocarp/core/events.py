@@ -114,7 +114,7 @@ class HookOutcome(enum.Enum):
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HookFinished:
-    """A hook that `RunHook` asked for has ended, well or not.
+    """A hook that `RunHook` asked for has ended, well or not. One that does not run changes nothing.
 
     Attributes:
         interface: of the virtual host.

@@ -59,6 +59,11 @@ class Node:
         return MappingProxyType(self._hosts)
 
     @property
+    def stopped(self) -> bool:
+        """Whether every virtual host has left and `Stopped` has been reported."""
+        return self._stopped
+
+    @property
     def deadline(self) -> int | None:
         """The instant by which `TimerExpired` must be handled, in nanoseconds; None if there is none.
 
@@ -116,12 +121,12 @@ class Node:
         return tuple(effect for host in hosts for effect in host.handle(event, now))
 
     def _expire(self, event: TimerExpired, now: int) -> tuple[Effect, ...]:
-        due = (host for host in self._hosts.values() if host.deadline is not None and host.deadline <= now)
-        effects = self._tell(due, event, now)
         if self._has_stopped():
             self._stopped = True
-            effects += (Stopped(),)
-        return effects
+            return (Stopped(),)
+        # A release among what is due may complete the leaving, or may fail: what follows will tell.
+        due = (host for host in self._hosts.values() if host.deadline is not None and host.deadline <= now)
+        return self._tell(due, event, now)
 
     def _has_stopped(self) -> bool:
         """Return whether all have left and `Stopped` has not been reported yet."""

@@ -60,6 +60,9 @@ class Runner:
         for effect in effects:
             if isinstance(effect, StateChanged | PacketDropped | Noticed | Stopped):
                 self._ports.reports.report(effect)
+                if isinstance(effect, StateChanged):
+                    # A host that woke up may leave and become master again at once: that begins anew.
+                    unfounded.discard((effect.interface, effect.vhid))
                 continue
             virtual_host = (effect.interface, effect.vhid)
             if isinstance(effect, SendAdvertisement | Announce) and virtual_host in unfounded:

@@ -184,9 +184,8 @@ class VirtualHost:
         reason = self._reason_to_drop(packet, advertisement)
         if reason is not None:
             self._drop(packet, reason)
-        elif self._state is not State.INIT:
-            self._speech.hear(advertisement.counter)
-            self._compare(packet.source, advertisement, now)
+        else:
+            self._hear(packet.source, advertisement, now)
         return self._outbox.drain()
 
     def reject(self, packet: PacketReceived, reason: DropReason) -> tuple[Effect, ...]:
@@ -218,8 +217,15 @@ class VirtualHost:
         self._rejected[reason] += 1
         self._outbox.dropped(packet, reason)
 
-    def _compare(self, peer: IPv4Address, advertisement: Advertisement, now: int) -> None:
+    def _hear(self, peer: IPv4Address, advertisement: Advertisement, now: int) -> None:
         preference = compare(advertisement.interval, self._own_interval(now))
+        if self._parting is Saying.GOODBYE or preference is not Preference.BETTER:
+            # What is still to be said comes too late. There is another master by now: our goodbye would make a
+            # further backup take over from it, and a last advertisement would make a worse one yield.
+            self._parting = None
+        if self._state is State.INIT:
+            return
+        self._speech.hear(advertisement.counter)
         if self._state is State.MASTER:
             self._compare_as_master(peer, preference, now)
         else:
@@ -240,13 +246,13 @@ class VirtualHost:
         self._listen(now, peer)
         if preference is not Preference.WORSE or self._back_off.holds_back(now):
             return
-        if self.config.preempt:
-            self._become_master(Cause.PREEMPTING, now)
-        elif peer_interval > self.config.dead_time:
+        if peer_interval > self.config.dead_time:
             # The next advertisement would come after our own dead time: no use to wait for it. A goodbye
             # is nothing but the extreme case, which is why every implementation understands it.
             self._timers[Timer.MASTER_LEAVING] = now + self.config.advskew * STAGGER
             self._serve(Timer.MASTER_LEAVING, now)
+        elif self.config.preempt:
+            self._become_master(Cause.PREEMPTING, now)
 
     def _defend(self, peer: IPv4Address, now: int) -> None:
         if self._announcing.defend(now):
@@ -268,7 +274,7 @@ class VirtualHost:
         self._peer = peer
         self._rejected.clear()
         self._timers.pop(Timer.MASTER_LEAVING, None)
-        self._timers[Timer.MASTER_DOWN] = max(now + self.config.dead_time, self._back_off.until or 0)
+        self._timers[Timer.MASTER_DOWN] = self._back_off.not_before(now + self.config.dead_time)
 
     def _serve(self, timer: Timer, now: int) -> None:
         """Do what the timer is for, if it is due."""
@@ -415,9 +421,10 @@ class VirtualHost:
         config = self.config
         if not config.manages_addresses or event.address.ip not in {address.ip for address in config.addresses}:
             return
-        if self._state is State.MASTER and not event.present:
-            self._restore_addresses(event, now)
-        elif self._state is not State.MASTER and event.present and not config.neutral:
+        if self._state is State.MASTER:
+            if not event.present:
+                self._restore_addresses(event, now)
+        elif event.present and not config.neutral and Timer.RELEASE not in self._timers:
             self._outbox.notice(Notice.ADDRESS_REMOVED, detail=str(event.address))
             self._timers[Timer.RELEASE] = self._guard.next_release(now)
             self._serve(Timer.RELEASE, now)
@@ -431,6 +438,8 @@ class VirtualHost:
         self._announce()
 
     def _finish_hook(self, event: HookFinished, now: int) -> None:
+        if event.hook is not self._hooks.running:
+            return
         if event.outcome is not HookOutcome.SUCCEEDED:
             self._outbox.notice(Notice.HOOK_FAILED, detail=f"{event.hook.value} hook: {event.detail}")
         self._outbox.run(self._hooks.finished())
@@ -443,6 +452,9 @@ class VirtualHost:
         match event.effect:
             case HoldAddresses():
                 if self._state is State.MASTER:
+                    if self._announcing.begun:
+                        # They stood behind the hold, and so were never sent.
+                        self.statistics.announcements_sent -= len(self._speech.announcements)
                     self._fail_to_hold(event.detail, event.failure, now)
             case ReleaseAddresses():
                 self._retry_release(event, now)
@@ -482,7 +494,9 @@ class VirtualHost:
             # It stood behind the release, and so was never sent.
             self.statistics.advertisements_sent -= 1
             self._parting, self._parted = self._parted, None
-        if not (self._stopping and self._guard.gives_up_releasing()):
+        if self._stopping and self._guard.gives_up_releasing():
+            self._parting = None  # whoever still answers for an address does not say goodbye
+        else:
             self._timers[Timer.RELEASE] = self._guard.next_release(now)
 
     # The small change.

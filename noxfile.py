@@ -1,0 +1,88 @@
+"""What there is to do in this project: ``nox -s demo``, ``tests``, ``lint``, ``bench``; ``nox -l`` lists all.
+
+After ``python3 -m venv .venv && .venv/bin/pip install nox`` no other preparation is needed.
+"""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2024.10.9"
+nox.options.reuse_existing_virtualenvs = True
+nox.options.sessions = ["lint", "tests"]
+nox.options.error_on_missing_interpreters = False
+
+PROJECT = nox.project.load_toml("pyproject.toml")
+OLDEST, NEWEST_KNOWN = 11, 15
+
+
+def interpreters() -> list[str]:
+    """Return every CPython from 3.11 on that this machine has: on PATH, or kept by pyenv."""
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    found: list[str] = []
+    for minor in range(OLDEST, NEWEST_KNOWN + 1):
+        kept = sorted(pyenv.glob(f"3.{minor}.*/bin/python3.{minor}"))
+        on_path = shutil.which(f"python3.{minor}")
+        for candidate in (*map(str, kept[-1:]), *((on_path,) if on_path else ())):
+            # A shim on PATH may stand for a version that is switched off.
+            if (
+                subprocess.run(
+                    [candidate, "-c", "import venv, ensurepip"], capture_output=True, check=False
+                ).returncode
+                == 0
+            ):
+                found.append(candidate)
+                break
+    return found
+
+
+def install(session: nox.Session, *groups: str, extras: str = "") -> None:
+    """Install the project for editing, with dependency groups of pyproject.toml."""
+    requirements = [word for group in groups for word in nox.project.dependency_groups(PROJECT, group)]
+    session.install("-e", f".[{extras}]" if extras else ".", *requirements)
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Three hosts share an address: crash, return, clean stop, killed daemon."""
+    install(session, extras="demo")
+    session.run("python", "-m", "triocarp.demo", *session.posargs)
+
+
+@nox.session(python=interpreters())
+def tests(session: nox.Session) -> None:
+    """Run the tests, on every CPython that the machine has; arguments go to pytest."""
+    install(session, "tests", extras="demo,sim")
+    arguments = session.posargs or ["-n", "4"]
+    session.run("coverage", "erase")
+    session.run("coverage", "run", "-m", "pytest", *arguments)
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Hold the core to 100 % branch coverage."""
+    install(session, "tests", extras="demo,sim")
+    session.run("coverage", "erase")
+    session.run("coverage", "run", "-m", "pytest", "tests/core", "-p", "no:randomly")
+    session.run("coverage", "combine")
+    session.run("coverage", "report", "--include=src/triocarp/core/*", "--fail-under=100")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and types."""
+    install(session, "lint", extras="demo,sim")
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+    session.run("mypy")
+    session.run("pyright")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure us, ucarp and keepalived in the same run, and print one table."""
+    install(session, "tests", extras="demo,sim")
+    session.run("python", "-m", "tests.bench", *session.posargs)

@@ -1,0 +1,259 @@
+"""ucarp's command line, read into `Settings`.
+
+The flags, their defaults and their exit statuses are ucarp's (ucarp(8)); what ucarp takes without a word
+although it cannot work (a VHID of 300, text for a number, an unknown option) is refused here with one line
+for each mistake.
+"""
+
+import argparse
+import os
+import re
+from collections.abc import Callable, Sequence
+from ipaddress import IPv4Address, IPv4Interface
+from pathlib import Path
+from typing import Final, NoReturn, final
+
+from triocarp.core import ConfigurationError, Hook, VirtualHostConfig
+from triocarp.core.authentication import KEY_LENGTH_MAX
+from triocarp.daemon.settings import SCRIPT_TIMEOUT_S_DEFAULT, Script, Settings
+
+STATUS_SETTINGS: Final = 1
+"""Exit status of a setting that is wrong or missing, as ucarp's."""
+
+STATUS_START: Final = 2
+"""Exit status of a failure while starting, as ucarp's; a password that is too long counts as one there."""
+
+_PREFIX_LENGTH_MAX: Final = 32
+_PASSWORD_FILE_MAX: Final = 511
+_UCARP_PASSWORD_MAX: Final = 19
+_SCRIPT_TIMEOUT_MAX: Final = 3600
+_ANY_PASSWORD: Final = b"placeholder"  # so that one mistake does not hide the others
+
+_FLAGS: Final = {
+    "interface": "-i/--interface",
+    "vhid": "-v/--vhid",
+    "password": "-p/--pass",
+    "addresses": "-a/--addr",
+    "source": "-s/--srcip",
+    "group": "--mcastip",
+    "advbase_s": "-b/--advbase",
+    "advskew": "-k/--advskew",
+    "dead_ratio": "-r/--deadratio",
+}
+
+
+@final
+class SettingsError(Exception):
+    """Raised when the command line cannot be turned into settings.
+
+    Attributes:
+        lines: one for each mistake.
+        status: exit status, as ucarp's where ucarp has one.
+    """
+
+    def __init__(self, *lines: str, status: int = STATUS_SETTINGS) -> None:
+        super().__init__("; ".join(lines))
+        self.lines = lines
+        self.status = status
+
+
+@final
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        # What stands behind an equals sign may be the password, under a name that was mistyped.
+        without_values = re.sub(r"(--?[\w-]+)=\S*", r"\1", message)
+        raise SettingsError(f"{without_values}; carpd --help lists the options")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of carpd's command line, for parsing and for the documentation."""
+    arguments = _Parser(
+        prog="carpd",
+        description="Keeps a virtual IP address on exactly one of several hosts (CARP). Takes ucarp's options.",
+        epilog="Without scripts carpd manages the address itself, which is the fast and the safe way.",
+    )
+    add = arguments.add_argument
+    add("-i", "--interface", metavar="IF", help="network interface (default: the first that is up)")
+    add("-s", "--srcip", metavar="IP", help="this host's own address on it (required)")
+    add("--mcastip", metavar="IP", default="224.0.0.18", help="multicast group (default: %(default)s)")
+    add("-v", "--vhid", metavar="N", help="virtual host, 1 to 255 (required)")
+    add("-p", "--pass", metavar="TEXT", dest="password", help="password; visible to every user of this host")
+    add("-o", "--passfile", metavar="FILE", help="read the password from the first line of a file")
+    add("-P", "--preempt", action="store_true", help="take over from a worse master")
+    add("-n", "--neutral", action="store_true", help="leave address and down script alone at the start")
+    add("-a", "--addr", metavar="IP", help="virtual address (required)")
+    add("--prefix-length", metavar="N", default="32", help="its prefix length (default: %(default)s)")
+    add("-b", "--advbase", metavar="SECONDS", default="1", help="between advertisements (default: %(default)s)")
+    add(
+        "-k", "--advskew", metavar="N", default="0", help="1/256 seconds more; the least is preferred (default: 0)"
+    )
+    add("-r", "--deadratio", metavar="N", default="3", help="intervals of silence to a takeover (default: 3)")
+    add("-u", "--upscript", metavar="FILE", help="run on becoming master: FILE IF IP [XPARAM]")
+    add("-d", "--downscript", metavar="FILE", help="run on leaving master, and at the start")
+    add("-x", "--xparam", metavar="TEXT", help="further argument of the scripts")
+    add(
+        "--script-timeout",
+        metavar="SECONDS",
+        default=str(SCRIPT_TIMEOUT_S_DEFAULT),
+        help="end a script that takes longer (default: %(default)s)",
+    )
+    add("-z", "--shutdown", action="store_true", help="accepted for ucarp's sake: carpd always leaves in order")
+    add("-S", "--ignoreifstate", action="store_true", help="go on without carrier")
+    add("-M", "--nomcast", action="store_true", help="advertise to the broadcast MAC")
+    add("-D", "--debug", action="store_true", help="log every event")
+    return arguments
+
+
+def read(argv: Sequence[str], *, first_interface: Callable[[], str | None]) -> Settings:
+    """Return the settings that a command line means.
+
+    Args:
+        argv: without the program's name.
+        first_interface: finds what ``-i`` is when it is not given.
+
+    Raises:
+        SettingsError: with a line for every mistake that was found.
+    """
+    options, others = parser().parse_known_args(argv)
+    unknown = [word.partition("=")[0] for word in others if word.startswith("-")]
+    if unknown:  # further words without a dash are ignored, as ucarp ignores them
+        raise SettingsError(f"unknown option {', '.join(unknown)}; carpd --help lists the options")
+    return _Reader(options, first_interface).settings()
+
+
+@final
+class _Reader:
+    """Turns options, which are all text, into settings, and collects the mistakes on the way."""
+
+    def __init__(self, options: argparse.Namespace, first_interface: Callable[[], str | None]) -> None:
+        self._options = options
+        self._first_interface = first_interface
+        self._mistakes: list[str] = []
+        self._warnings: list[str] = []
+        self._too_long = False
+
+    def settings(self) -> Settings:
+        options = self._options
+        virtual_host = self._virtual_host()
+        scripts = self._scripts()
+        if self._mistakes or virtual_host is None:
+            only_too_long = self._too_long and len(self._mistakes) == 1
+            raise SettingsError(*self._mistakes, status=STATUS_START if only_too_long else STATUS_SETTINGS)
+        return Settings(
+            virtual_host=virtual_host, scripts=scripts, debug=options.debug, warnings=tuple(self._warnings)
+        )
+
+    def _virtual_host(self) -> VirtualHostConfig | None:
+        options = self._options
+        prefix_length = self._number("--prefix-length", options.prefix_length, 0, _PREFIX_LENGTH_MAX)
+        address = self._address("-a/--addr", options.addr, "192.0.2.1")
+        own_scripts = bool(options.upscript or options.downscript)
+        try:
+            return VirtualHostConfig(
+                interface=self._interface(),
+                vhid=self._number("-v/--vhid", options.vhid),
+                password=self._password(),
+                addresses=(IPv4Interface((address, prefix_length)),),
+                source=self._address("-s/--srcip", options.srcip, "192.0.2.2"),
+                group=self._address("--mcastip", options.mcastip, "224.0.0.18"),
+                broadcast=options.nomcast,
+                advbase_s=self._number("-b/--advbase", options.advbase),
+                advskew=self._number("-k/--advskew", options.advskew),
+                dead_ratio=self._number("-r/--deadratio", options.deadratio),
+                preempt=options.preempt,
+                neutral=options.neutral,
+                ignore_carrier=options.ignoreifstate,
+                manages_addresses=not own_scripts,
+                up_hook=bool(options.upscript),
+                down_hook=bool(options.downscript),
+            )
+        except ConfigurationError as error:
+            for problem in error.problems:
+                self._too_long |= problem.setting == "password"
+                flag = _FLAGS.get(problem.setting, problem.setting)
+                self._mistakes.append(f"{flag} {problem.value}: expected {problem.accepted}")
+            return None
+
+    def _interface(self) -> str:
+        name = self._options.interface or self._first_interface()
+        if not name:
+            self._mistakes.append("-i/--interface is missing, and no interface with an IPv4 address is up")
+        return name or "none"
+
+    def _number(self, flag: str, text: str | None, least: int = 0, most: int | None = None) -> int:
+        """Return a number in C notation; `VirtualHostConfig` knows the ranges of its own fields."""
+        if text is None:
+            self._mistakes.append(f"{flag} is missing")
+            return 1
+        if not re.fullmatch(r"[+-]?(0[xX][0-9a-fA-F]+|[0-9]+)", text):
+            self._mistakes.append(f"{flag} {text!r}: expected a whole number")
+            return 1
+        octal = re.fullmatch(r"[+-]?0[0-7]+", text)
+        number = int(text, 8 if octal else 16 if "x" in text.lower() else 10)
+        if most is not None and not least <= number <= most:
+            self._mistakes.append(f"{flag} {number}: expected a number from {least} to {most}")
+            return least
+        return number
+
+    def _address(self, flag: str, text: str | None, otherwise: str) -> IPv4Address:
+        if text is None:
+            self._mistakes.append(f"{flag} is missing")
+            return IPv4Address(otherwise)
+        try:
+            return IPv4Address(text)
+        except ValueError:
+            self._mistakes.append(f"{flag} {text!r}: expected an IPv4 address such as {otherwise}")
+            return IPv4Address(otherwise)
+
+    def _password(self) -> bytes:
+        options = self._options
+        if options.password is not None and options.passfile is not None:
+            self._mistakes.append("-p/--pass and -o/--passfile: expected one of them, not both")
+        elif options.password is not None:
+            self._warnings.append("the password on the command line is visible to every user: use --passfile")
+            return self._checked(os.fsencode(options.password), "-p/--pass")
+        elif options.passfile is not None:
+            return self._checked(self._first_line(Path(options.passfile)), f"-o/--passfile {options.passfile}")
+        else:
+            self._mistakes.append("-o/--passfile is missing (or -p/--pass, which every user can see)")
+        return _ANY_PASSWORD
+
+    def _checked(self, password: bytes, origin: str) -> bytes:
+        if not password:
+            self._mistakes.append(f"{origin}: the password is empty: expected 1 to {KEY_LENGTH_MAX} bytes")
+            return _ANY_PASSWORD
+        if len(password) > KEY_LENGTH_MAX:
+            self._too_long = True
+            self._mistakes.append(
+                f"{origin}: password too long, {len(password)} bytes: expected 1 to {KEY_LENGTH_MAX} bytes"
+            )
+            return _ANY_PASSWORD
+        if len(password) > _UCARP_PASSWORD_MAX:
+            self._warnings.append(f"a password of {len(password)} bytes: ucarp and BSD ifconfig take 19 at most")
+        return password
+
+    def _first_line(self, path: Path) -> bytes:
+        try:
+            with path.open("rb") as file:
+                return file.readline(_PASSWORD_FILE_MAX).rstrip(b"\r\n") or b""
+        except OSError as error:
+            self._mistakes.append(f"-o/--passfile {path}: cannot be read: {error.strerror}")
+            return _ANY_PASSWORD
+
+    def _scripts(self) -> dict[Hook, Script]:
+        options = self._options
+        timeout_s = self._number("--script-timeout", options.script_timeout, 1, _SCRIPT_TIMEOUT_MAX)
+        parameter = () if options.xparam is None else (options.xparam,)
+        scripts: dict[Hook, Script] = {}
+        for hook, name in ((Hook.UP, options.upscript), (Hook.DOWN, options.downscript)):
+            if name:
+                arguments = (options.interface or self._interface(), options.addr or "", *parameter)
+                scripts[hook] = Script(path=Path(name), arguments=arguments, timeout_s=timeout_s)
+                if not os.access(name, os.X_OK):
+                    self._warnings.append(f"the {hook.value} script {name} does not exist or is not executable")
+        if scripts and len(scripts) < len(Hook):
+            missing = next(hook.value for hook in Hook if hook not in scripts)
+            self._warnings.append(
+                f"no script called when going {missing}, and carpd leaves the address to scripts"
+            )
+        return scripts

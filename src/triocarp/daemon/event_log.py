@@ -1,0 +1,146 @@
+"""What carpd tells people: one line for each thing that happened, in ucarp's form.
+
+``YYYY-MM-DDTHH:MM:SS.uuuuuu: [LEVEL] text`` in local time. ucarp's words are kept where people grep for them, and
+the explanation stands behind them.
+"""
+
+import enum
+import time
+from collections import deque
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Final, assert_never, final
+
+import trio
+
+from triocarp.core import (
+    DropReason,
+    Event,
+    Noticed,
+    PacketDropped,
+    PacketReceived,
+    Report,
+    StateChanged,
+    Stopped,
+    explain,
+)
+from triocarp.core.advertisement import MalformedAdvertisementError, parse
+from triocarp.daemon.rate_limit import RateLimit
+
+_QUIET: Final = frozenset({DropReason.FOREIGN, DropReason.OWN, DropReason.BAD_VHID, DropReason.BAD_INTERFACE})
+"""Other groups, and VRRP routers, are as good as we are: their packets are counted and not worth a line."""
+
+_WAITING_MAX: Final = 1000
+
+
+@enum.unique
+class Level(enum.Enum):
+    """How important a line is."""
+
+    DEBUG = "DEBUG"
+    INFO = "INFO"
+    WARNING = "WARNING"
+    ERROR = "ERROR"
+
+
+@final
+class EventLog:
+    """The real `ReportPort`.
+
+    Taking note costs a microsecond; the words are found and written later, in a task, so that they never stand
+    between a takeover's effects.
+
+    Args:
+        write: takes a line, without waiting.
+        clock: nanoseconds that never go back, for the rate limits.
+        debug: let lines of level DEBUG through, and whatever is otherwise quiet.
+    """
+
+    def __init__(self, write: Callable[[str], None], *, clock: Callable[[], int], debug: bool) -> None:
+        self._write = write
+        self._clock = clock
+        self._debug = debug
+        self._limit = RateLimit()
+        self._waiting: deque[tuple[float, Report]] = deque(maxlen=_WAITING_MAX)
+        self._woken = trio.Event()
+
+    def report(self, report: Report) -> None:
+        """Take note; see `triocarp.core.ports.ReportPort`.
+
+        Args:
+            report: what happened.
+        """
+        self._waiting.append((time.time(), report))
+        self._woken.set()
+
+    def line(self, level: Level, text: str) -> None:
+        """Write a line of our own.
+
+        Args:
+            level: how important.
+            text: what.
+        """
+        if level is not Level.DEBUG or self._debug:
+            self.flush()  # what was reported before stands before
+            self._compose(time.time(), level, text)
+
+    def trace(self, event: Event) -> None:
+        """Write an event of level DEBUG; nothing secret is in one.
+
+        Args:
+            event: what is about to be fed.
+        """
+        if not isinstance(event, PacketReceived):
+            self.line(Level.DEBUG, repr(event))
+            return
+        try:
+            heard = parse(event.payload)
+        except MalformedAdvertisementError as error:
+            self.line(Level.DEBUG, f"packet from {event.source}: {error}")
+        else:
+            self.line(
+                Level.DEBUG,
+                f"advertisement from {event.source} on {event.interface}: vhid {heard.vhid}, "
+                f"advbase {heard.advbase_s}, advskew {heard.advskew}, counter {heard.counter:#018x}",
+            )
+
+    async def serve(self) -> None:
+        """Write what was taken note of, until cancelled."""
+        while True:
+            await self._woken.wait()
+            self._woken = trio.Event()
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what was taken note of."""
+        while self._waiting:
+            instant, report = self._waiting.popleft()
+            self._tell(instant, report)
+
+    def _tell(self, instant: float, report: Report) -> None:
+        match report:
+            case StateChanged():
+                text = f"Switching to state: {report.new.value} - {explain(report)}"
+                self._compose(instant, Level.WARNING, text)
+            case PacketDropped():
+                quiet = report.reason in _QUIET
+                if not quiet or self._debug:
+                    self._repeated(instant, Level.DEBUG if quiet else Level.WARNING, report.reason, report)
+            case Noticed():
+                self._repeated(instant, Level.WARNING, (report.notice, report.vhid), report)
+            case Stopped():
+                self._compose(instant, Level.INFO, f"stopped: {explain(report)}")
+            case _:
+                assert_never(report)
+
+    def _repeated(
+        self, instant: float, level: Level, kind: DropReason | tuple[object, int], report: Report
+    ) -> None:
+        held_back = self._limit.admit(kind, self._clock())
+        if held_back is not None:
+            more = f" ({held_back} more like it since the last line)" if held_back else ""
+            self._compose(instant, level, explain(report) + more)
+
+    def _compose(self, instant: float, level: Level, text: str) -> None:
+        local = datetime.fromtimestamp(instant, tz=UTC).astimezone().replace(tzinfo=None)
+        self._write(f"{local.isoformat(timespec='microseconds')}: [{level.value}] {text}")

@@ -1,0 +1,131 @@
+"""Puts the kernel's ports and sources together for the virtual hosts of one machine."""
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from ipaddress import IPv4Interface
+from types import TracebackType
+from typing import Self, final
+
+from triocarp.core import AddressChanged, Link, LinkChanged, PortError, VirtualHostConfig, read_datagram
+from triocarp.core.events import PacketReceived, PacketUnreadable
+from triocarp.linux.address_port import RtnetlinkAddressPort
+from triocarp.linux.interface_table import InterfaceTable
+from triocarp.linux.network_monitor import NetworkMonitor
+from triocarp.linux.packet_socket import PacketPort, PacketSocket
+
+
+@final
+class PacketSource:
+    """The advertisements that reach one interface.
+
+    Args:
+        packets: its socket.
+    """
+
+    def __init__(self, packets: PacketSocket) -> None:
+        self._packets = packets
+
+    async def wait_readable(self) -> None:
+        """Wait until `read` may have something to give."""
+        await self._packets.wait_readable()
+
+    def read(self) -> list[PacketReceived | PacketUnreadable]:
+        """Return what has arrived."""
+        interface = self._packets.interface
+        return [read_datagram(interface, datagram) for datagram in self._packets.receive()]
+
+
+@final
+class KernelHost:
+    """The ports and sources of one machine; a context manager that closes them.
+
+    Args:
+        virtual_hosts: whose interfaces and addresses are used.
+        trouble: is told, in a sentence, about a packet socket that cannot be connected to its interface.
+
+    Raises:
+        PortError: a packet socket cannot be opened or connected: no permission, no such interface.
+
+    Attributes:
+        frames: the frame port.
+        addresses: the address port.
+    """
+
+    def __init__(self, virtual_hosts: Sequence[VirtualHostConfig], *, trouble: Callable[[str], None]) -> None:
+        self._virtual_hosts = virtual_hosts
+        self._trouble = trouble
+        self._started = False
+        with contextlib.ExitStack() as stack:
+            table = InterfaceTable()
+            self.addresses = stack.enter_context(RtnetlinkAddressPort(table))
+            self._sockets = {
+                interface: stack.enter_context(self._open(interface))
+                for interface in dict.fromkeys(host.interface for host in virtual_hosts)
+            }
+            watched = {interface: self._addresses_of(interface) for interface in self._sockets}
+            monitor = NetworkMonitor(watched, table=table, own_port_id=self.addresses.port_id)
+            self._monitor = stack.enter_context(monitor)
+            for interface in self._sockets:
+                self._connect(interface)
+            self._resources = stack.pop_all()
+        self.frames = PacketPort(self._sockets)
+
+    @property
+    def packets(self) -> tuple[PacketSource, ...]:
+        """A source of advertisements for each interface."""
+        return tuple(PacketSource(packets) for packets in self._sockets.values())
+
+    async def wait_readable(self) -> None:
+        """Wait until `read` may have something to give."""
+        await self._monitor.wait_readable()
+
+    def read(self) -> Iterator[LinkChanged | AddressChanged]:
+        """Yield what others did to the interfaces and addresses; the first time, how everything is."""
+        changes = self._monitor.read() if self._started else self._monitor.start()
+        self._started = True
+        for change in changes:
+            yield self._reconnect(change) if isinstance(change, LinkChanged) else change
+
+    def _reconnect(self, change: LinkChanged) -> LinkChanged:
+        """Connect to an interface that may be a new one of the old name, before the core may use it."""
+        if change.link is Link.ABSENT:
+            return change
+        try:
+            self._connect(change.interface)
+        except PortError as error:
+            # Who cannot hear must not conclude that there is no master.
+            self._trouble(error.detail)
+            return LinkChanged(interface=change.interface, link=Link.DOWN)
+        return change
+
+    def _connect(self, interface: str) -> None:
+        self._sockets[interface].attach()
+        for host in self._on(interface):
+            self.addresses.prepare(interface, host.addresses, host.lease_s)
+
+    def _open(self, interface: str) -> PacketSocket:
+        hosts = self._on(interface)
+        groups = [host.group for host in hosts]
+        reported = [host.group for host in hosts if not host.broadcast]
+        return PacketSocket(interface, groups=groups, reported_groups=reported)
+
+    def _on(self, interface: str) -> list[VirtualHostConfig]:
+        return [host for host in self._virtual_hosts if host.interface == interface]
+
+    def _addresses_of(self, interface: str) -> tuple[IPv4Interface, ...]:
+        return tuple(
+            address for host in self._on(interface) if host.manages_addresses for address in host.addresses
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        for host in self._virtual_hosts:
+            # Normally there is nothing left to do. If the program ends because of a bug, the addresses go first.
+            if host.manages_addresses:
+                with contextlib.suppress(PortError):
+                    self.addresses.release(host.interface, host.addresses)
+        self._resources.close()

@@ -1,0 +1,142 @@
+"""carpd from the command line to its end."""
+
+import gc
+import random
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Final
+
+import trio
+
+from triocarp.core import Node, NodeConfig, PortError, Ports, Runner, StopRequested
+from triocarp.daemon import command_line, starting
+from triocarp.daemon.command_line import STATUS_START, SettingsError
+from triocarp.daemon.driver import Driver
+from triocarp.daemon.event_log import EventLog, Level
+from triocarp.daemon.kernel_host import KernelHost
+from triocarp.daemon.line_writer import LineWriter
+from triocarp.daemon.scripts import GRACE_S, ScriptRunner
+from triocarp.daemon.settings import Settings
+from triocarp.linux.clock import boottime
+from triocarp.linux.instance_lock import AlreadyRunning, InstanceLock
+from triocarp.linux.precise_timer import PreciseTimer
+
+STATUS_BUG: Final = 70
+"""Exit status of a mistake of ours (EX_SOFTWARE of sysexits(3)); the addresses have been released all the same."""
+
+_STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run carpd, and return its exit status: 0 after an orderly stop, 1 for settings, 2 for a failed start.
+
+    Args:
+        argv: without the program's name; the process's own if None.
+    """
+    words = sys.argv[1:] if argv is None else argv
+    if not words:
+        command_line.parser().print_help()
+        return 0
+    try:
+        settings = command_line.read(words, first_interface=starting.first_interface)
+        virtual_host = settings.virtual_host
+        starting.check(virtual_host)
+        with InstanceLock(virtual_host.interface, virtual_host.vhid):
+            return _run(settings)
+    except SettingsError as error:
+        return _refuse(error.lines, error.status)
+    except (starting.StartError, AlreadyRunning, PortError) as error:
+        return _refuse((str(error),), STATUS_START)
+
+
+def _refuse(lines: Sequence[str], status: int) -> int:
+    for line in lines:
+        print(f"carpd: {line}", file=sys.stderr)  # noqa: T201 - nothing runs yet, so there is no log
+    return status
+
+
+def _run(settings: Settings) -> int:
+    writer = LineWriter(sys.stderr)
+    log = EventLog(writer.write, clock=boottime, debug=settings.debug)
+    try:
+        trio.run(_serve, settings, log)
+    except PortError as error:
+        log.line(Level.ERROR, str(error))
+        return STATUS_START
+    except Exception:  # noqa: BLE001 - whatever it was, the operator shall read it, and the status shall tell
+        log.line(Level.ERROR, f"a bug in carpd, please report it:\n{traceback.format_exc()}")
+        return STATUS_BUG
+    finally:
+        log.flush()
+        writer.close()
+    return 0
+
+
+async def _serve(settings: Settings, log: EventLog) -> None:
+    virtual_host = settings.virtual_host
+
+    def trouble(sentence: str) -> None:
+        log.line(Level.ERROR, sentence)
+
+    with KernelHost((virtual_host,), trouble=trouble) as kernel, PreciseTimer() as timer:
+        hooks = ScriptRunner(
+            settings.scripts,
+            spawning=lambda script: log.line(Level.WARNING, f"Spawning [{' '.join(script.argv)}]"),
+        )
+        ports = Ports(frames=kernel.frames, addresses=kernel.addresses, hooks=hooks, reports=log)
+        node = Node(NodeConfig(virtual_hosts=(virtual_host,)), rng=random.SystemRandom())
+        driver = Driver(
+            Runner(node, ports),
+            clock=boottime,
+            timer=timer,
+            sources=(*kernel.packets, kernel),
+            hooks=hooks,
+            leaving_limit_s=2
+            * max((script.timeout_s + GRACE_S for script in settings.scripts.values()), default=5),
+            trace=log.trace if settings.debug else None,
+        )
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(log.serve)
+            await nursery.start(_serve_signals, driver, log)
+            log.line(Level.INFO, f"Using [{virtual_host.interface}] as a network interface")
+            for warning in settings.warnings:
+                log.line(Level.WARNING, warning)
+            # What is alive now stays alive: the garbage collector need not walk through it in a takeover.
+            gc.collect()
+            gc.freeze()
+            await nursery.start(_drive, driver, nursery.cancel_scope)
+            log.line(Level.INFO, _describe(settings))
+
+
+async def _drive(
+    driver: Driver, whole: trio.CancelScope, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+) -> None:
+    await driver.run(task_status=task_status)
+    whole.cancel()
+
+
+async def _serve_signals(
+    driver: Driver, log: EventLog, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+) -> None:
+    """Leave in order on any signal that asks a daemon to end; ucarp needs -z for that, and says no goodbye."""
+    with trio.open_signal_receiver(*_STOP_SIGNALS, signal.SIGUSR1) as signals:
+        task_status.started()
+        async for number in signals:
+            if number == signal.SIGUSR1:
+                for (interface, vhid), host in driver.node.virtual_hosts.items():
+                    log.line(Level.INFO, f"{host.state.value} on {interface} id {vhid}")
+            else:
+                log.line(Level.INFO, f"{signal.Signals(number).name}: leaving")
+                driver.feed(StopRequested())
+
+
+def _describe(settings: Settings) -> str:
+    host = settings.virtual_host
+    address = host.addresses[0]
+    manner = "by scripts" if settings.scripts else f"with a lease of {host.lease_s} s"
+    return (
+        f"ready: {address} {manner}, VHID {host.vhid}, from {host.source} to {host.group}, "
+        f"advertisements every {host.interval / 1e9:.3f} s, takeover after {host.dead_time / 1e9:.3f} s"
+    )

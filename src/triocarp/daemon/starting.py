@@ -1,0 +1,46 @@
+"""What is checked before carpd begins, so that nothing is half-started."""
+
+from typing import final
+
+from triocarp.core import VirtualHostConfig
+from triocarp.linux.interface_table import InterfaceTable, read_interfaces
+from triocarp.linux.privileges import Capability, explain_missing, missing_capabilities
+
+
+@final
+class StartError(Exception):
+    """Raised when carpd cannot begin. Its text is one line for the operator."""
+
+
+def check(virtual_host: VirtualHostConfig) -> None:
+    """Check that the host is as the settings say, and that we may do what they ask for.
+
+    Args:
+        virtual_host: what shall run.
+
+    Raises:
+        StartError: the interface or the source address is not there, or a privilege is missing.
+    """
+    needed = set(Capability) if virtual_host.manages_addresses else {Capability.CAP_NET_RAW}
+    missing = missing_capabilities(sorted(needed, key=lambda capability: capability.name))
+    if missing:
+        raise StartError(explain_missing(missing))
+    table = read_interfaces()
+    name = virtual_host.interface
+    if table.find(name) is None:
+        raise StartError(f"-i/--interface {name}: no such interface; there are: {_interfaces(table)}")
+    own = table.addresses_of(name)
+    # With --nomcast ucarp does not look at the source address either.
+    if not virtual_host.broadcast and virtual_host.source not in {address.ip for address in own}:
+        has = ", ".join(map(str, own)) or "no IPv4 address"
+        raise StartError(f"-s/--srcip {virtual_host.source} is not an address of {name}, which has {has}")
+
+
+def first_interface() -> str | None:
+    """Return the interface that is meant when none is given: the first that is up and has an IPv4 address."""
+    usable = read_interfaces().first_usable()
+    return None if usable is None else usable.name
+
+
+def _interfaces(table: InterfaceTable) -> str:
+    return ", ".join(table.names())
