@@ -1,0 +1,82 @@
+"""What all tests share: the private network in which those marked `kernel` and `peers` run.
+
+The process that starts the tests enters it before there are threads or workers, which inherit it. Where the
+system forbids that, these tests are skipped with the reason; but in CI (`CI=true`) they fail, for a skipped
+test checks nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
+
+from triocarp.lab import Lan, private_network
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_KEY = "triocarp_private_network_refusal"
+_refusal = pytest.StashKey[str]()
+
+
+class _WorkerNode(Protocol):
+    """What we use of xdist's controller of a worker."""
+
+    config: pytest.Config
+    workerinput: dict[str, object]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Enter the private network, or remember why not."""
+    workerinput: dict[str, str] | None = getattr(config, "workerinput", None)
+    if workerinput is not None:
+        config.stash[_refusal] = workerinput[_KEY]
+        return
+    config.stash[_refusal] = ""
+    try:
+        private_network.enter()
+    except private_network.PrivateNetworkUnavailable as exc:
+        config.stash[_refusal] = str(exc)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: _WorkerNode) -> None:
+    """Tell xdist's workers, which have threads and could not find out by themselves."""
+    node.workerinput[_KEY] = node.config.stash[_refusal]
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what can't run here, or fail it in CI."""
+    peers = item.get_closest_marker("peers") is not None
+    reason = ""
+    if peers or item.get_closest_marker("kernel") is not None:
+        reason = item.config.stash[_refusal]
+    if peers and not reason and ucarp() is None:
+        reason = "the program ucarp is missing; type: sudo apt-get install ucarp"
+    if reason and os.environ.get("CI") == "true":
+        pytest.fail(reason, pytrace=False)
+    if reason:
+        pytest.skip(reason)
+
+
+def ucarp() -> str | None:
+    """Return the path of the real ucarp, or None; an ordinary user's PATH lacks its directory."""
+    return shutil.which("ucarp", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
+
+
+@pytest.fixture
+def lan() -> Iterator[Lan]:
+    """Give a LAN without hosts; the test adds them, and nothing of it is left afterwards."""
+    with Lan() as network:
+        yield network
+
+
+@pytest.fixture
+def ucarp_program() -> str:
+    """Give the path of the real ucarp, for tests marked `peers`."""
+    program = ucarp()
+    assert program is not None, "mark the test with pytest.mark.peers"
+    return program
