@@ -1,0 +1,303 @@
+"""The network of one simulated host, and the ports through which a `Runner` uses it.
+
+`HostNetwork` is a `FramePort` and an `AddressPort`; one suite of tests holds it and the real kernel to the same
+sentences. What others do to the host (pull its cable, remove an interface, take an address) are methods too, and
+become events as the kernel's monitor reports them. Time is told by `advance`.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Interface
+from typing import Final, TypeAlias, final
+
+from carpsim.segment import FRAME_LENGTH_MAX, Segment
+from triocarp.core.events import AddressChanged, Link, LinkChanged
+from triocarp.core.ports import PortError
+from triocarp.core.reasons import PortFailure
+from triocarp.core.timing import SECOND
+
+LEASE_LATENESS: Final = SECOND // 2
+"""How long after its lease an address is gone; the kernel was measured to be half a second late."""
+
+Observer: TypeAlias = Callable[[LinkChanged | AddressChanged], None]
+"""Learns what others did to the host's network."""
+
+
+@final
+@dataclass(slots=True, kw_only=True, eq=False)
+class Interface:
+    """One simulated interface.
+
+    Attributes:
+        host: whose it is.
+        name: its name there.
+        hardware_address: its MAC, 6 bytes.
+        segment: where its cable ends.
+        link: its condition.
+        arp: whether it resolves addresses with ARP; ``lo`` does not.
+        leases: its addresses, each with the instant at which it is withdrawn, or None for never.
+    """
+
+    host: "HostNetwork"
+    name: str
+    hardware_address: bytes
+    segment: Segment
+    link: Link
+    arp: bool
+    leases: dict[IPv4Interface, int | None] = field(default_factory=dict[IPv4Interface, int | None])
+
+    @property
+    def carries(self) -> bool:
+        """Whether frames get through its cable now."""
+        return self.link is Link.UP
+
+    def variants_of(self, address: IPv4Address) -> tuple[IPv4Interface, ...]:
+        """Return an address with every prefix length that it has here.
+
+        Args:
+            address: which.
+        """
+        return tuple(variant for variant in self.leases if variant.ip == address)
+
+
+@final
+class HostNetwork:
+    """All interfaces of one simulated host.
+
+    Args:
+        observe: called at once with each thing that somebody else did to a watched interface or address.
+
+    Attributes:
+        now: how far time has passed, in nanoseconds.
+    """
+
+    __slots__ = ("_interfaces", "_observe", "_refusals", "_watched", "now")
+
+    def __init__(self, observe: Observer) -> None:
+        self._observe = observe
+        self._interfaces: dict[str, Interface] = {}
+        self._watched: dict[str, dict[IPv4Address, IPv4Interface]] = {}
+        self._refusals: dict[str, deque[PortFailure | None]] = {
+            "send": deque(),
+            "hold": deque(),
+            "release": deque(),
+        }
+        self.now = 0
+
+    # What the host does: its ports.
+
+    def send(self, interface: str, frame: bytes) -> None:
+        """Send one frame as it is; see `triocarp.core.ports.FramePort`.
+
+        Args:
+            interface: through which.
+            frame: from the destination MAC on.
+
+        Raises:
+            PortError: `LINK_DOWN`, `NO_DEVICE` or `OTHER`; or what was injected.
+        """
+        self._refuse("send", f"sending a frame through {interface}")
+        sender = self._existing(interface)
+        if sender.link is Link.DOWN:
+            raise PortError(PortFailure.LINK_DOWN, f"{interface} is down")
+        if len(frame) > FRAME_LENGTH_MAX:
+            raise PortError(PortFailure.OTHER, f"a frame of {len(frame)} bytes is too long for {interface}")
+        if sender.carries:
+            sender.segment.transmit(sender, frame)
+
+    def hold(self, interface: str, addresses: tuple[IPv4Interface, ...], lease_s: int) -> None:
+        """Put addresses on an interface, or renew those that are there; see `triocarp.core.ports.AddressPort`.
+
+        Args:
+            interface: its name.
+            addresses: with their prefix lengths.
+            lease_s: seconds after which they are withdrawn unless they are held again.
+
+        Raises:
+            PortError: `NO_DEVICE` or `ADDRESS_TAKEN`; or what was injected.
+        """
+        holder = self._existing(interface)
+        for address in addresses:
+            for other in self._interfaces.values():
+                if other is not holder and other.arp and other.variants_of(address.ip):
+                    raise PortError(PortFailure.ADDRESS_TAKEN, f"{other.name} of this host has {address.ip}")
+        before = dict(holder.leases)
+        for address in addresses:
+            try:
+                self._refuse("hold", f"adding {address} to {interface}")
+            except PortError:
+                holder.leases = {present: lease for present, lease in holder.leases.items() if present in before}
+                raise
+            for variant in holder.variants_of(address.ip):
+                del holder.leases[variant]
+            holder.leases[address] = self.now + lease_s * SECOND + LEASE_LATENESS
+
+    def release(self, interface: str, addresses: tuple[IPv4Interface, ...]) -> None:
+        """Take addresses off an interface, whatever prefix length they have there.
+
+        Args:
+            interface: its name.
+            addresses: which.
+
+        Raises:
+            PortError: what was injected.
+        """
+        holder = self._interfaces.get(interface)
+        if holder is None:
+            return
+        present = [variant for address in addresses for variant in holder.variants_of(address.ip)]
+        if present:
+            self._refuse("release", f"removing {present[0].ip} from {interface}")
+        for variant in present:
+            del holder.leases[variant]
+
+    # What others do to it.
+
+    def watch(self, interface: str, addresses: tuple[IPv4Interface, ...]) -> None:
+        """Report from now on what others do to an interface and to these addresses on it.
+
+        Args:
+            interface: its name; it need not exist.
+            addresses: with the prefix lengths that they shall have.
+        """
+        self._watched[interface] = {address.ip: address for address in addresses}
+
+    def refuse_next(self, call: str, *failures: PortFailure | None) -> None:
+        """Have the next calls of a port fail, one with each failure; None lets one succeed.
+
+        Each address of a `hold` counts as a call, and a `release` of what is not there as none.
+
+        Args:
+            call: ``send``, ``hold`` or ``release``.
+            failures: in the order in which they come.
+        """
+        self._refusals[call].extend(failures)
+
+    def add_interface(
+        self, name: str, segment: Segment, hardware_address: bytes, *, link: Link = Link.UP, arp: bool = True
+    ) -> Interface:
+        """Add an interface, and return it.
+
+        Args:
+            name: that no other interface of this host has.
+            segment: where its cable ends.
+            hardware_address: its MAC, 6 bytes.
+            link: its condition.
+            arp: whether it resolves addresses with ARP. Elsewhere a host may have an address that it holds here.
+        """
+        if name in self._interfaces:
+            raise ValueError(f"the host has an interface {name} already")
+        interface = Interface(
+            host=self, name=name, hardware_address=hardware_address, segment=segment, link=link, arp=arp
+        )
+        self._interfaces[name] = interface
+        segment.plug_in(interface)
+        self._tell(LinkChanged(interface=name, link=link, hardware_address=hardware_address))
+        return interface
+
+    def remove_interface(self, name: str) -> None:
+        """Remove an interface, and its addresses with it.
+
+        Args:
+            name: of one that exists.
+        """
+        self.set_link(name, Link.DOWN)
+        interface = self._interfaces[name]
+        for address in tuple(interface.leases):
+            self.take_address(name, address)
+        interface.segment.unplug(interface)
+        del self._interfaces[name]
+        self._tell(LinkChanged(interface=name, link=Link.ABSENT))
+
+    def set_link(self, name: str, link: Link) -> None:
+        """Change the condition of an interface.
+
+        Args:
+            name: of one that exists.
+            link: anything but `ABSENT`, for which there is `remove_interface`.
+        """
+        if link is Link.ABSENT:
+            raise ValueError(f"remove the interface {name} instead of setting it {link}")
+        interface = self._interfaces[name]
+        if interface.link is not link:
+            interface.link = link
+            self._tell(LinkChanged(interface=name, link=link, hardware_address=interface.hardware_address))
+
+    def put_address(self, interface: str, address: IPv4Interface, lease_s: int | None = None) -> None:
+        """Put an address on an interface, as another program or an operator does.
+
+        Args:
+            interface: of one that exists.
+            address: with its prefix length.
+            lease_s: seconds after which it is withdrawn, or None for never.
+        """
+        end = None if lease_s is None else self.now + lease_s * SECOND + LEASE_LATENESS
+        self._interfaces[interface].leases[address] = end
+        self._tell_address(interface, address, present=True)
+
+    def take_address(self, interface: str, address: IPv4Interface) -> None:
+        """Take an address off an interface, as another program, an operator, or the end of a lease does.
+
+        Args:
+            interface: of one that exists.
+            address: with its prefix length; one that is not there is no error.
+        """
+        leases = self._interfaces[interface].leases
+        if address in leases:
+            del leases[address]
+            self._tell_address(interface, address, present=False)
+
+    # Time, and what there is.
+
+    @property
+    def next_expiry(self) -> int | None:
+        """The instant by which `advance` must be called, so that a lease ends in time; None without leases."""
+        return min((end for _, _, end in self._leases()), default=None)
+
+    def advance(self, now: int) -> None:
+        """Let time pass: the leases that end by then end, in the order of their ends.
+
+        Args:
+            now: in nanoseconds, never less than before.
+        """
+        due = sorted((end, name, address) for name, address, end in self._leases() if end <= now)
+        self.now = now
+        for _, name, address in due:
+            self.take_address(name, address)
+
+    def interface(self, name: str) -> Interface | None:
+        """Return an interface, or None if there is none of that name.
+
+        Args:
+            name: its name.
+        """
+        return self._interfaces.get(name)
+
+    def _leases(self) -> Iterator[tuple[str, IPv4Interface, int]]:
+        for interface in self._interfaces.values():
+            for address, end in interface.leases.items():
+                if end is not None:
+                    yield interface.name, address, end
+
+    def _existing(self, name: str) -> Interface:
+        interface = self._interfaces.get(name)
+        if interface is None:
+            raise PortError(PortFailure.NO_DEVICE, f"no interface {name}")
+        return interface
+
+    def _refuse(self, call: str, doing: str) -> None:
+        """Fail if that was asked for."""
+        failure = self._refusals[call].popleft() if self._refusals[call] else None
+        if failure is not None:
+            raise PortError(failure, f"{doing}: {failure.value}")
+
+    def _tell(self, change: LinkChanged) -> None:
+        if change.interface in self._watched:
+            self._observe(change)
+
+    def _tell_address(self, interface: str, address: IPv4Interface, *, present: bool) -> None:
+        watched = self._watched.get(interface, {}).get(address.ip)
+        # An address can be there twice, with two prefix lengths; it is gone when the one that was watched is.
+        if watched is not None and (present or address == watched):
+            self._observe(AddressChanged(interface=interface, address=watched, present=present))

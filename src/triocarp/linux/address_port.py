@@ -1,0 +1,221 @@
+"""The virtual addresses on the interfaces: the core's `AddressPort` over rtnetlink.
+
+At a takeover every microsecond counts, so the requests are encoded beforehand (`prepare`, when the
+configuration is loaded), and sending the bytes and reading the acknowledgement is a plain function call of
+some 10 us. IPv6 addresses, routes and rules will be further requests in `_Requests`.
+"""
+
+import errno
+from dataclasses import dataclass
+from ipaddress import IPv4Interface
+from types import TracebackType
+from typing import Final, Self, final
+
+from triocarp.core.ports import PortError
+from triocarp.core.reasons import PortFailure
+from triocarp.linux import rtnetlink_messages
+from triocarp.linux.interface_index import index_of
+from triocarp.linux.interface_table import InterfaceTable
+from triocarp.linux.netlink_socket import NetlinkSocket
+from triocarp.linux.system_errors import port_error
+
+_PREFIX_LENGTHS: Final = 33  # as often can one address be on one interface, and one attempt more finds none
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Requests:
+    """What is sent for the addresses of one virtual host.
+
+    Attributes:
+        index: of the interface for which they are made.
+        lease_s: for which they are made.
+        hold: by address, in the order of the addresses.
+        release: by address.
+        held: those that this port has put there and not taken off.
+    """
+
+    index: int
+    lease_s: int
+    hold: dict[IPv4Interface, bytes]
+    release: dict[IPv4Interface, bytes]
+    held: set[IPv4Interface]
+
+
+@final
+class RtnetlinkAddressPort:
+    """Changes the addresses of this host's interfaces; each call is complete when it returns.
+
+    Needs CAP_NET_ADMIN, and says so when an address is held or released, not before.
+
+    Args:
+        table: what other interfaces have, kept up to date by a monitor.
+
+    Raises:
+        OSError: the system is out of file descriptors or memory.
+    """
+
+    __slots__ = ("_netlink", "_requests", "_table")
+
+    def __init__(self, table: InterfaceTable) -> None:
+        self._table = table
+        self._netlink = NetlinkSocket()
+        self._requests: dict[tuple[str, tuple[IPv4Interface, ...]], _Requests] = {}
+
+    @property
+    def port_id(self) -> int:
+        """The number that the kernel puts on notifications of this port's doing, so that a monitor knows them."""
+        return self._netlink.port_id
+
+    def prepare(self, interface: str, addresses: tuple[IPv4Interface, ...], lease_s: int) -> None:
+        """Encode what a takeover will send.
+
+        It is not needed, for `hold` does it where it was left out; but then at the wrong moment. Call it when
+        the configuration is loaded, and when the interface is a new one. An interface that does not exist is
+        no error.
+
+        Args:
+            interface: its name.
+            addresses: with their prefix lengths, the same tuple as later in `hold` and `release`.
+            lease_s: the same as later in `hold`.
+        """
+        index = self._index_of(interface)
+        if index is not None:
+            self._prepared(interface, index, addresses, lease_s)
+
+    def hold(self, interface: str, addresses: tuple[IPv4Interface, ...], lease_s: int) -> None:
+        """Put addresses on an interface, or renew those that are there; see `triocarp.core.ports.AddressPort`.
+
+        An address that somebody else put there gets the lease as well, and counts as added by this call. With
+        another prefix length it is taken off, once the right one is there.
+
+        Args:
+            interface: its name.
+            addresses: with their prefix lengths.
+            lease_s: seconds after which the kernel withdraws them unless they are held again.
+
+        Raises:
+            PortError: `NO_DEVICE`, `NO_PERMISSION`, `ADDRESS_TAKEN`, `NO_BUFFER` or `OTHER`.
+        """
+        index = self._index_of(interface)
+        if index is None:
+            raise PortError(PortFailure.NO_DEVICE, f"no interface {interface}")
+        for address in addresses:
+            holder = self._table.holder_besides(interface, address.ip)
+            if holder is not None:
+                raise PortError(PortFailure.ADDRESS_TAKEN, f"{holder} of this host has {address.ip}")
+        requests = self._prepared(interface, index, addresses, lease_s)
+        added: list[IPv4Interface] = []
+        for address, request in requests.hold.items():
+            try:
+                self._netlink.request(request)
+            except OSError as error:
+                for undone in added:
+                    self._take_off(index, undone)
+                    requests.held.discard(undone)
+                raise port_error(error, f"adding {address} to {interface}") from error
+            if address not in requests.held:
+                added.append(address)
+                requests.held.add(address)
+            for variant in self._table.variants_of(interface, address.ip):
+                if variant != address:
+                    self._take_off(index, variant)
+
+    def release(self, interface: str, addresses: tuple[IPv4Interface, ...]) -> None:
+        """Take addresses off an interface; see `triocarp.core.ports.AddressPort`.
+
+        Each is tried, also when an earlier one fails.
+
+        Args:
+            interface: its name.
+            addresses: which, whatever their prefix lengths there.
+
+        Raises:
+            PortError: `NO_PERMISSION`, `NO_BUFFER` or `OTHER`; the addresses may still be there.
+        """
+        index = self._index_of(interface)
+        if index is None:
+            return
+        prepared = self._requests.get((interface, addresses))
+        if prepared is not None and prepared.index == index:
+            requests = prepared.release
+            prepared.held.clear()
+        else:
+            requests = {a: rtnetlink_messages.request_to_release(index, a) for a in addresses}
+        failed: tuple[OSError, IPv4Interface] | None = None
+        for address, request in requests.items():
+            try:
+                self._release(request)
+            except OSError as error:
+                failed = failed or (error, address)
+        # Without permission the kernel refuses also what there is nothing to do for.
+        if failed is not None and self._any_present(interface, addresses):
+            cause, address = failed
+            raise port_error(cause, f"removing {address.ip} from {interface}") from cause
+
+    def close(self) -> None:
+        """Close the socket; the addresses stay until their leases end. Closing twice is fine."""
+        self._netlink.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _index_of(self, interface: str) -> int | None:
+        """Return the number that an interface has now, or None if there is none of that name."""
+        try:
+            return index_of(self._netlink, interface)
+        except OSError:
+            return None
+
+    def _prepared(
+        self, interface: str, index: int, addresses: tuple[IPv4Interface, ...], lease_s: int
+    ) -> _Requests:
+        """Return the encoded requests, encoding them where nobody has done it for this interface and lease."""
+        known = self._requests.get((interface, addresses))
+        if known is not None and known.index == index and known.lease_s == lease_s:
+            return known
+        requests = _Requests(
+            index=index,
+            lease_s=lease_s,
+            hold={a: rtnetlink_messages.request_to_hold(index, a, lease_s) for a in addresses},
+            release={a: rtnetlink_messages.request_to_release(index, a) for a in addresses},
+            held=known.held if known is not None and known.index == index else set(),
+        )
+        self._requests[interface, addresses] = requests
+        return requests
+
+    def _release(self, request: bytes) -> None:
+        """Repeat a removal until there is nothing left to remove.
+
+        Raises:
+            OSError: something else than that the address, or the interface, is not there.
+        """
+        for _ in range(_PREFIX_LENGTHS + 1):
+            try:
+                self._netlink.request(request)
+            except OSError as error:
+                if error.errno in (errno.EADDRNOTAVAIL, errno.ENODEV):
+                    return
+                raise
+
+    def _any_present(self, interface: str, addresses: tuple[IPv4Interface, ...]) -> bool:
+        """Return whether one of some addresses is on an interface, as far as the kernel can be asked."""
+        table = InterfaceTable()
+        try:
+            for report in self._netlink.dump():
+                table.apply(report)
+        except OSError:
+            return True
+        return any(table.variants_of(interface, address.ip) for address in addresses)
+
+    def _take_off(self, index: int, address: IPv4Interface) -> None:
+        """Remove an address with its prefix length, as well as it goes; its lease ends anyhow."""
+        try:
+            self._netlink.request(rtnetlink_messages.request_to_release_exactly(index, address))
+        except OSError:
+            return

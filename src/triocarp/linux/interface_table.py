@@ -1,0 +1,138 @@
+"""The interfaces and IPv4 addresses of this host, as the kernel has reported them.
+
+`InterfaceTable` is the memory that the monitor keeps up to date and the address port asks at a takeover, when
+there is no time to ask the kernel. `read_interfaces` makes one for the checks at the start of a program.
+"""
+
+from ipaddress import IPv4Address, IPv4Interface
+from typing import final
+
+from triocarp.core.events import Link
+from triocarp.linux.netlink_socket import NetlinkSocket
+from triocarp.linux.rtnetlink_messages import AddressReport, Ended, LinkReport, Report
+
+
+@final
+class InterfaceTable:
+    """Interfaces and their IPv4 addresses, in the kernel's order.
+
+    An address that this process added itself need not be here: the monitor does not listen to its own port's
+    doing.
+    """
+
+    __slots__ = ("_addresses", "_interfaces")
+
+    def __init__(self) -> None:
+        self._interfaces: dict[int, LinkReport] = {}
+        # By address, because a takeover asks who has one; a dict is a set that keeps its order.
+        self._addresses: dict[IPv4Address, dict[tuple[int, IPv4Interface], None]] = {}
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._interfaces.clear()
+        self._addresses.clear()
+
+    def apply(self, report: Report) -> None:
+        """Take note of what the kernel says.
+
+        Args:
+            report: what it says.
+        """
+        match report:
+            case LinkReport(link=Link.ABSENT):
+                self._interfaces.pop(report.index, None)
+                for holders in self._addresses.values():
+                    for holder in [holder for holder in holders if holder[0] == report.index]:
+                        del holders[holder]
+            case LinkReport():
+                self._interfaces[report.index] = report
+            case AddressReport(present=True):
+                self._addresses.setdefault(report.address.ip, {})[report.index, report.address] = None
+            case AddressReport():
+                self._addresses.get(report.address.ip, {}).pop((report.index, report.address), None)
+            case Ended():
+                pass
+
+    def find(self, interface: str) -> LinkReport | None:
+        """Return what is known about an interface, or None if there is none of that name.
+
+        Args:
+            interface: its name.
+        """
+        return next((found for found in self._interfaces.values() if found.name == interface), None)
+
+    def name_of(self, index: int) -> str | None:
+        """Return the name of an interface, or None if there is none of that number.
+
+        Args:
+            index: its number.
+        """
+        found = self._interfaces.get(index)
+        return None if found is None else found.name
+
+    def names(self) -> tuple[str, ...]:
+        """Return the names of all interfaces."""
+        return tuple(found.name for found in self._interfaces.values())
+
+    def addresses_of(self, interface: str) -> tuple[IPv4Interface, ...]:
+        """Return the IPv4 addresses of an interface; none if it does not exist.
+
+        Args:
+            interface: its name.
+        """
+        return tuple(
+            address
+            for holders in self._addresses.values()
+            for index, address in holders
+            if self.name_of(index) == interface
+        )
+
+    def variants_of(self, interface: str, address: IPv4Address) -> tuple[IPv4Interface, ...]:
+        """Return an address of an interface with every prefix length that it has there.
+
+        Args:
+            interface: its name.
+            address: which.
+        """
+        holders = self._addresses.get(address, {})
+        return tuple(variant for index, variant in holders if self.name_of(index) == interface)
+
+    def holder_besides(self, interface: str, address: IPv4Address) -> str | None:
+        """Return the other interface of this host that has an address and answers for it, if there is one.
+
+        Interfaces without ARP do not count. They have no segment on which to answer, and hosts hold virtual
+        addresses there on purpose: behind an LVS director on ``lo``, and with kube-proxy's IPVS on a dummy.
+
+        Args:
+            interface: which may have it.
+            address: which.
+        """
+        for index, _ in self._addresses.get(address, {}):
+            holder = self._interfaces.get(index)
+            if holder is not None and holder.arp and holder.name != interface:
+                return holder.name
+        return None
+
+    def first_usable(self) -> LinkReport | None:
+        """Return the first interface that is up, has an IPv4 address and is no loopback; None if there is none."""
+        return next(
+            (
+                found
+                for found in self._interfaces.values()
+                if found.link is Link.UP and not found.loopback and self.addresses_of(found.name)
+            ),
+            None,
+        )
+
+
+def read_interfaces() -> InterfaceTable:
+    """Ask the kernel for this host's interfaces and addresses.
+
+    Raises:
+        OSError: it does not answer.
+    """
+    table = InterfaceTable()
+    with NetlinkSocket() as netlink:
+        for report in netlink.dump():
+            table.apply(report)
+    return table

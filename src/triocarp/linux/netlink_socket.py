@@ -1,0 +1,127 @@
+"""A conversation with rtnetlink that never waits.
+
+The kernel answers inside sendmsg(2): when `send` returns, the acknowledgement is readable, and a dump makes
+its next part whenever one is read. So requests are ordinary function calls, and only notifications need a
+task.
+"""
+
+import errno
+import itertools
+import os
+import socket
+from types import TracebackType
+from typing import Final, Self, final
+
+from triocarp.linux import packet_filter, rtnetlink_messages
+from triocarp.linux.packet_filter import Instruction
+from triocarp.linux.rtnetlink_messages import Ended, Report
+
+# <linux/rtnetlink.h>
+RTMGRP_LINK: Final = 0x1
+RTMGRP_IPV4_IFADDR: Final = 0x10
+
+_DATAGRAM_LENGTH_MAX: Final = 1 << 16  # the kernel makes parts of a dump as long as the reader allows
+_ACKNOWLEDGEMENT_LENGTH_MAX: Final = 1 << 12  # a header, an error number and at most the request again
+_DUMP_ATTEMPTS: Final = 10  # each one interrupted means that the interfaces changed meanwhile
+
+
+@final
+class NetlinkSocket:
+    """One AF_NETLINK socket of the routing family, non-blocking.
+
+    Args:
+        groups: of notifications to receive, ``RTMGRP_...``; 0 for none.
+        program: filter for what is received.
+
+    Raises:
+        OSError: the system is out of file descriptors or memory.
+    """
+
+    __slots__ = ("_numbers", "_socket", "port_id")
+
+    def __init__(self, *, groups: int = 0, program: tuple[Instruction, ...] = ()) -> None:
+        self._socket = socket.socket(
+            socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE
+        )
+        self._numbers = itertools.count(1)
+        try:
+            if program:
+                packet_filter.attach(self._socket, program)
+            self._socket.bind((0, groups))
+        except OSError:
+            self._socket.close()
+            raise
+        self.port_id: int = self._socket.getsockname()[0]
+
+    def fileno(self) -> int:
+        """Return the file descriptor, to wait for notifications."""
+        return self._socket.fileno()
+
+    def request(self, message: bytes) -> None:
+        """Have the kernel carry out a request that asks for an acknowledgement.
+
+        Not for a socket with notifications, which would come in between.
+
+        Args:
+            message: the encoded request.
+
+        Raises:
+            OSError: the request was not carried out; with the kernel's error number.
+        """
+        self._socket.send(message)
+        error = rtnetlink_messages.acknowledged_error(self._socket.recv(_ACKNOWLEDGEMENT_LENGTH_MAX))
+        if error:
+            raise OSError(error, os.strerror(error))
+
+    def dump(self) -> list[Report]:
+        """Return all interfaces and all IPv4 addresses, and in between the notifications that came meanwhile.
+
+        The socket's queue keeps both in the order in which they were so: taking note of one after the other
+        gives what is so now.
+
+        Raises:
+            OSError: ENOBUFS if notifications were lost; others if the kernel refuses.
+        """
+        for _ in range(_DUMP_ATTEMPTS):
+            reports: list[Report] = []
+            complete = True
+            for request in (rtnetlink_messages.request_for_links, rtnetlink_messages.request_for_addresses):
+                number = next(self._numbers)
+                self._socket.send(request(number))
+                complete &= self._read_dump(number, reports)
+            if complete:
+                return reports
+        raise OSError(errno.EINTR, "the interfaces changed faster than they could be listed")
+
+    def receive(self) -> list[Report]:
+        """Return what the next notification says.
+
+        Raises:
+            BlockingIOError: there is none.
+            OSError: ENOBUFS if notifications were lost.
+        """
+        return list(rtnetlink_messages.read(self._socket.recv(_DATAGRAM_LENGTH_MAX)))
+
+    def close(self) -> None:
+        """Close. Closing twice is fine."""
+        self._socket.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _read_dump(self, number: int, reports: list[Report]) -> bool:
+        """Append the answers to a dump request; return whether nothing changed meanwhile."""
+        complete = True
+        while True:
+            for report in self.receive():
+                if not isinstance(report, Ended):
+                    reports.append(report)
+                elif report.number == number:
+                    if report.error:
+                        raise OSError(report.error, os.strerror(report.error))
+                    return complete and not report.interrupted

@@ -1,0 +1,1 @@
+"""What touches the kernel, tested where the sentences of the core do not reach."""

@@ -1,0 +1,1 @@
+"""One suite for the simulated ports and for those of the kernel."""

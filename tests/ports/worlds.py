@@ -1,0 +1,284 @@
+"""Two worlds in which the same sentences must hold: a simulated one, and namespaces of the kernel.
+
+In each there is a host under test with an ``eth0`` in a segment, on which a peer listens, and an ``other``
+interface elsewhere. Two virtual addresses on ``eth0`` are watched.
+"""
+
+import errno
+import itertools
+import os
+from dataclasses import dataclass
+from ipaddress import IPv4Interface
+from typing import Final, Protocol
+
+import pytest
+import trio
+
+from carpsim.host_network import HostNetwork
+from carpsim.segment import Segment, Station
+from tests.ports.privilege import without_privileges
+from triocarp.core.configuration import CARP_GROUP
+from triocarp.core.events import AddressChanged, Link, LinkChanged
+from triocarp.core.ports import AddressPort, FramePort
+from triocarp.core.reasons import PortFailure
+from triocarp.core.timing import SECOND
+from triocarp.lab import Capture, Lan
+from triocarp.lab.rtnetlink import Rtnetlink
+from triocarp.linux.address_port import RtnetlinkAddressPort
+from triocarp.linux.interface_table import InterfaceTable
+from triocarp.linux.netlink_socket import NetlinkSocket
+from triocarp.linux.network_monitor import NetworkMonitor
+from triocarp.linux.packet_socket import PacketPort, PacketSocket
+
+Change = LinkChanged | AddressChanged
+
+INTERFACE: Final = "eth0"
+OTHER: Final = "other"
+OWN: Final = IPv4Interface("10.0.0.1/24")
+VIP: Final = IPv4Interface("10.0.0.100/24")
+SECOND_VIP: Final = IPv4Interface("10.0.0.101/24")
+HARDWARE_ADDRESS: Final = bytes.fromhex("020000000001")
+
+_PATIENCE_S: Final = 10  # nothing here takes a second; a machine that is busy with other things may
+_OTHER_INDEX: Final = 50  # clear of the indices that eth0 gets
+
+
+class World(Protocol):
+    """A host under test, and what can happen to it."""
+
+    frames: FramePort
+    addresses: AddressPort
+
+    def arrives(self, frame: bytes) -> bool:
+        """Tell whether a frame arrives at the peer, in more than the time that it needs."""
+        ...
+
+    def held(self, interface: str = INTERFACE) -> dict[IPv4Interface, int | None]:
+        """Return the addresses of an interface with the seconds until they are withdrawn, None for never."""
+        ...
+
+    def hold_without_permission(self) -> None:
+        """Have the host try to hold the virtual address while it may not."""
+        ...
+
+    def release_without_permission(self) -> None:
+        """Have the host try to release the virtual address while it may not."""
+        ...
+
+    def refuse_second_address(self) -> None:
+        """Have the system lack the memory for the second address of the next call that holds some."""
+        ...
+
+    def somebody_adds(self, address: IPv4Interface, interface: str = INTERFACE) -> None:
+        """Have another program put an address on the host."""
+        ...
+
+    def somebody_removes(self, address: IPv4Interface) -> None:
+        """Have another program take an address off ``eth0``."""
+        ...
+
+    def set_link(self, link: Link) -> None:
+        """Change the condition of ``eth0``, also to `ABSENT` and back."""
+        ...
+
+    def changes(self) -> list[Change]:
+        """Return what was reported since the last call, without waiting."""
+        ...
+
+    async def reported(self, change: Change) -> None:
+        """Wait until something is reported, and pass over what is reported before it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Peer:
+    """A station that notes what it hears."""
+
+    heard: list[bytes]
+
+    @property
+    def carries(self) -> bool:
+        """Its cable is never pulled."""
+        return True
+
+
+class SimulatedWorld:
+    """The simulated host; waiting for something lets its time pass."""
+
+    frames: FramePort
+    addresses: AddressPort
+
+    def __init__(self) -> None:
+        self._peer = _Peer(heard=[])
+        self._segment = Segment(self._carry)
+        self._segment.plug_in(self._peer)
+        self._reported: list[Change] = []
+        self._host = HostNetwork(self._reported.append)
+        self._host.add_interface(OTHER, Segment(self._carry), bytes(6))
+        self._host.add_interface("lo", Segment(self._carry), bytes(6), arp=False)
+        self._host.add_interface(INTERFACE, self._segment, HARDWARE_ADDRESS)
+        self._host.put_address(INTERFACE, OWN)
+        self._host.watch(INTERFACE, (VIP, SECOND_VIP))
+        self.frames = self.addresses = self._host
+
+    def arrives(self, frame: bytes) -> bool:
+        """Tell whether the peer has heard a frame."""
+        return frame in self._peer.heard
+
+    def held(self, interface: str = INTERFACE) -> dict[IPv4Interface, int | None]:
+        """Return the addresses of an interface with their leases."""
+        found = self._host.interface(interface)
+        assert found is not None
+        return {
+            address: None if end is None else (end - self._host.now) // SECOND
+            for address, end in found.leases.items()
+        }
+
+    def hold_without_permission(self) -> None:
+        """Inject the failure."""
+        self._host.refuse_next("hold", PortFailure.NO_PERMISSION)
+        self._host.hold(INTERFACE, (VIP,), 3)
+
+    def release_without_permission(self) -> None:
+        """Inject the failure."""
+        self._host.refuse_next("release", PortFailure.NO_PERMISSION)
+        self._host.release(INTERFACE, (VIP,))
+
+    def refuse_second_address(self) -> None:
+        """Inject the failure."""
+        self._host.refuse_next("hold", None, PortFailure.NO_BUFFER)
+
+    def somebody_adds(self, address: IPv4Interface, interface: str = INTERFACE) -> None:
+        """Put an address on the host."""
+        self._host.put_address(interface, address)
+
+    def somebody_removes(self, address: IPv4Interface) -> None:
+        """Take an address off."""
+        self._host.take_address(INTERFACE, address)
+
+    def set_link(self, link: Link) -> None:
+        """Change the condition of ``eth0``."""
+        if link is Link.ABSENT:
+            self._host.remove_interface(INTERFACE)
+        elif self._host.interface(INTERFACE) is None:
+            self._host.add_interface(INTERFACE, self._segment, HARDWARE_ADDRESS, link=link)
+        else:
+            self._host.set_link(INTERFACE, link)
+
+    def changes(self) -> list[Change]:
+        """Return what was reported."""
+        changes = self._reported[:]
+        self._reported.clear()
+        return changes
+
+    async def reported(self, change: Change) -> None:
+        """Let time pass from lease to lease until something is reported."""
+        await trio.lowlevel.checkpoint()
+        while change not in self._reported:
+            expiry = self._host.next_expiry
+            assert expiry is not None, f"{change} is never reported"
+            self._host.advance(expiry)
+        del self._reported[: self._reported.index(change) + 1]
+
+    def _carry(self, station: Station, frame: bytes) -> None:
+        if station is self._peer:
+            self._peer.heard.append(frame)
+
+
+class KernelWorld:
+    """A host of a lab, with the ports that the daemon uses."""
+
+    frames: FramePort
+    addresses: AddressPort
+
+    def __init__(self, lan: Lan, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._monkeypatch = monkeypatch
+        self._host = lan.add_host("one", str(OWN))
+        self._capture = Capture(
+            lan.add_host("two", "10.0.0.2/24").namespace, {INTERFACE: "two"}, incoming_only=True
+        )
+        self._operator = self._host.call(Rtnetlink)
+        self._operator.create_bridge(OTHER, _OTHER_INDEX)
+        table = InterfaceTable()
+        self._addresses = self._host.call(lambda: RtnetlinkAddressPort(table))
+        self._monitor = NetworkMonitor(
+            {INTERFACE: (VIP, SECOND_VIP)}, table=table, own_port_id=self._addresses.port_id
+        )
+        self._socket = self._host.call(lambda: PacketSocket(INTERFACE, groups=(CARP_GROUP,)))
+        self._host.call(self._socket.attach)
+        self._host.call(self._monitor.start)
+        self.addresses = self._addresses
+        self.frames = PacketPort({INTERFACE: self._socket})
+
+    def close(self) -> None:
+        """Close all sockets."""
+        for closing in (self._capture, self._operator, self._monitor, self._socket, self._addresses):
+            closing.close()
+
+    def arrives(self, frame: bytes) -> bool:
+        """Tell whether the peer hears a frame."""
+        try:
+            self._capture.wait_for(lambda heard: heard.data == frame, timeout_s=_PATIENCE_S)
+        except TimeoutError:
+            return False
+        return True
+
+    def held(self, interface: str = INTERFACE) -> dict[IPv4Interface, int | None]:
+        """Ask the kernel for the addresses of an interface."""
+        index = self._host.interface_index if interface == INTERFACE else _OTHER_INDEX
+        return {IPv4Interface(found.ip): found.valid_s for found in self._operator.addresses(index)}
+
+    def hold_without_permission(self) -> None:
+        """Hold the virtual address in a thread without privileges."""
+        without_privileges(lambda: self._addresses.hold(INTERFACE, (VIP,), 3))
+
+    def release_without_permission(self) -> None:
+        """Release the virtual address in a thread without privileges."""
+        without_privileges(lambda: self._addresses.release(INTERFACE, (VIP,)))
+
+    def refuse_second_address(self) -> None:
+        """Have the second request fail, as no kernel does on demand, and all others go to the kernel."""
+        carry_out, calls = NetlinkSocket.request, itertools.count(1)
+
+        def request(netlink: NetlinkSocket, message: bytes) -> None:
+            if next(calls) == 2:
+                raise OSError(errno.ENOBUFS, os.strerror(errno.ENOBUFS))
+            carry_out(netlink, message)
+
+        self._monkeypatch.setattr(NetlinkSocket, "request", request)
+
+    def somebody_adds(self, address: IPv4Interface, interface: str = INTERFACE) -> None:
+        """Put an address on the host, and let the monitor hear of it."""
+        index = {INTERFACE: self._host.interface_index, OTHER: _OTHER_INDEX, "lo": 1}[interface]
+        self._operator.add_address(index, address)
+        if interface != INTERFACE:
+            self._monitor.read()
+
+    def somebody_removes(self, address: IPv4Interface) -> None:
+        """Take an address off."""
+        self._operator.remove_address(self._host.interface_index, address)
+
+    def set_link(self, link: Link) -> None:
+        """Change the condition of ``eth0``, as operators and cables do."""
+        match link:
+            case Link.UP:
+                self._host.create_interface()
+                self._host.link_up()
+                self._host.restore_carrier()
+                self._host.call(self._socket.attach)
+            case Link.NO_CARRIER:
+                self._host.lose_carrier()
+            case Link.DOWN:
+                self._host.link_down()
+            case Link.ABSENT:
+                self._host.remove_interface()
+
+    def changes(self) -> list[Change]:
+        """Return what the monitor has to say; the kernel told it before each call above returned."""
+        return list(self._monitor.read())
+
+    async def reported(self, change: Change) -> None:
+        """Wait for the monitor."""
+        with trio.fail_after(_PATIENCE_S):
+            while change not in self._monitor.read():
+                await self._monitor.wait_readable()
