@@ -24,7 +24,9 @@ def interpreters() -> list[str]:
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
     found: list[str] = []
     for minor in range(OLDEST, NEWEST_KNOWN + 1):
-        kept = sorted(pyenv.glob(f"3.{minor}.*/bin/python3.{minor}"))
+        kept = (
+            sorted(pyenv.glob(f"3.{minor}.*/bin/python3.{minor}")) if os.access(pyenv, os.R_OK | os.X_OK) else []
+        )
         on_path = shutil.which(f"python3.{minor}")
         for candidate in (*map(str, kept[-1:]), *((on_path,) if on_path else ())):
             # A shim on PATH may stand for a version that is switched off.

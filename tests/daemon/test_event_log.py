@@ -1,0 +1,223 @@
+"""What carpd tells people: ucarp's words where people grep for them, in order, and never too many."""
+
+import random
+import re
+from ipaddress import IPv4Address
+
+import pytest
+import trio
+import trio.testing
+
+from triocarp.core import (
+    Advertisement,
+    Authenticator,
+    Cause,
+    DropReason,
+    Notice,
+    Noticed,
+    PacketDropped,
+    PacketReceived,
+    Report,
+    Started,
+    State,
+    StateChanged,
+    Stopped,
+)
+from triocarp.core.timing import SECOND
+from triocarp.daemon.event_log import EventLog, Level
+from triocarp.daemon.rate_limit import INTERVAL
+
+PEER = IPv4Address("10.0.0.9")
+QUIET = [DropReason.FOREIGN, DropReason.OWN, DropReason.BAD_VHID, DropReason.BAD_INTERFACE]
+LOUD = [reason for reason in DropReason if reason not in QUIET]
+FORM = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}: \[(DEBUG|INFO|WARNING|ERROR)\] .+")
+
+
+class Book:
+    """A log whose lines are kept, with a clock that the test moves.
+
+    Args:
+        debug: as for the log.
+
+    Attributes:
+        lines: without their time.
+        now: nanoseconds.
+        log: the log.
+    """
+
+    def __init__(self, *, debug: bool = False) -> None:
+        self.lines: list[str] = []
+        self.size = 0
+        self.now = 0
+        self.log = EventLog(self._take, clock=lambda: self.now, debug=debug)
+
+    def _take(self, line: str) -> None:
+        assert FORM.fullmatch(line)
+        self.size += len(line) + 1
+        self.lines.append(line.partition(": ")[2])
+
+    def tell(self, *reports: Report) -> list[str]:
+        """Report, and return the lines that come of it."""
+        begin = len(self.lines)
+        for report in reports:
+            self.log.report(report)
+        self.log.flush()
+        return self.lines[begin:]
+
+
+def change(new: State, cause: Cause, **more: object) -> StateChanged:
+    """Return a change of state."""
+    old = State.MASTER if new is State.BACKUP else State.BACKUP
+    return StateChanged(interface="eth0", vhid=7, old=old, new=new, cause=cause, **more)  # type: ignore[arg-type]
+
+
+def drop(reason: DropReason) -> PacketDropped:
+    """Return a dropped packet."""
+    return PacketDropped(interface="eth0", reason=reason, source=PEER, vhid=7)
+
+
+def notice(kind: Notice = Notice.WORSE_MASTER, vhid: int = 7) -> Noticed:
+    """Return a notice."""
+    return Noticed(interface="eth0", vhid=vhid, notice=kind, peer=PEER)
+
+
+def test_changes_of_state_have_ucarp_s_words_and_level_and_a_reason() -> None:
+    """``Switching to state: MASTER`` is what people's alerts look for."""
+    lines = Book().tell(
+        change(State.BACKUP, Cause.LINK_UP),
+        change(State.MASTER, Cause.MASTER_TIMED_OUT, silence=3 * SECOND, peer=PEER),
+        change(State.BACKUP, Cause.BETTER_ADVERTISEMENT, peer=PEER),
+        change(State.INIT, Cause.STOPPED),
+        Stopped(),
+    )
+    assert lines == [
+        "[WARNING] Switching to state: BACKUP - the link is up; listening for a master",
+        "[WARNING] Switching to state: MASTER - no valid advertisement for 3.000 s from 10.0.0.9",
+        "[WARNING] Switching to state: BACKUP - a better master is advertising (10.0.0.9)",
+        "[WARNING] Switching to state: INIT - told to stop",
+        "[INFO] stopped: every virtual host has left",
+    ]
+
+
+def test_every_change_of_state_is_told_however_many_there_are() -> None:
+    """They are never rate limited: each is a moment in which somebody was not served."""
+    lines = Book().tell(*[change(State.MASTER, Cause.MASTER_TIMED_OUT) for _ in range(50)])
+    assert len(lines) == 50
+
+
+@pytest.mark.parametrize("reason", LOUD)
+def test_a_dropped_packet_is_told_once_in_an_interval(reason: DropReason) -> None:
+    """The next line says how many more there were; another reason has its own line."""
+    book = Book()
+    (first,) = book.tell(*[drop(reason)] * 10)
+    assert first.startswith("[WARNING] dropped a packet from 10.0.0.9 for VHID 7: ")
+    book.now = INTERVAL - 1
+    assert book.tell(drop(reason)) == []
+    book.now = INTERVAL
+    assert book.tell(drop(reason)) == [f"{first} (10 more like it since the last line)"]
+
+
+@pytest.mark.parametrize("reason", QUIET)
+def test_other_groups_packets_are_told_with_debug_only(reason: DropReason) -> None:
+    """Other groups, and VRRP routers, are as good as we are."""
+    assert Book().tell(drop(reason)) == []
+    (line,) = Book(debug=True).tell(drop(reason))
+    assert line.startswith("[DEBUG] dropped a packet from 10.0.0.9")
+
+
+def test_notices_are_limited_for_each_kind_and_virtual_host() -> None:
+    """One that is often said does not hide another."""
+    lines = Book().tell(notice(), notice(), notice(vhid=8), notice(Notice.SEND_FAILED), notice())
+    assert lines == [
+        "[WARNING] a non-preferred master is advertising: announcing again (10.0.0.9)",
+        "[WARNING] a non-preferred master is advertising: announcing again (10.0.0.9)",
+        "[WARNING] a frame could not be sent (10.0.0.9)",
+    ]
+
+
+def test_every_failed_script_is_told() -> None:
+    """Each has a line when it begins, and so it has one when it fails."""
+    lines = Book().tell(notice(Notice.HOOK_FAILED), notice(Notice.HOOK_FAILED))
+    assert lines == ["[WARNING] a script failed (10.0.0.9)"] * 2
+
+
+def test_a_flood_of_forged_packets_writes_little() -> None:
+    """50 000 drops of random kinds in ten seconds: under 10 KiB, debug or not."""
+    choice = random.Random(1)  # noqa: S311 - the same each time
+    reports = [
+        PacketDropped(
+            interface="eth0",
+            reason=choice.choice(list(DropReason)),
+            source=IPv4Address(choice.getrandbits(32)),
+            vhid=choice.randrange(256),
+        )
+        for _ in range(500)
+    ]
+    for debug in (False, True):
+        book = Book(debug=debug)
+        for batch in range(100):
+            book.now = batch * SECOND // 10
+            book.tell(*reports)
+        assert 0 < book.size < 10 * 1024
+
+
+def test_a_change_of_state_is_not_lost_in_a_flood() -> None:
+    """A driver that was frozen may report a thousand dropped packets before the log has its turn."""
+    book = Book()
+    lines = book.tell(change(State.MASTER, Cause.MASTER_TIMED_OUT), *[drop(DropReason.BAD_VHID)] * 2048)
+    assert len(lines) == 1
+
+
+def test_a_line_of_our_own_stands_behind_what_was_reported_before() -> None:
+    """The order of the lines is the order of what happened, though reports are written later."""
+    book = Book()
+    book.log.report(change(State.MASTER, Cause.PREEMPTING))
+    book.log.line(Level.WARNING, "Spawning [/etc/up eth0 10.0.0.100]")
+    book.log.report(Stopped())
+    book.log.flush()
+    assert [line.split()[1] for line in book.lines] == ["Switching", "Spawning", "stopped:"]
+
+
+def test_debug_lines_are_written_with_debug_only() -> None:
+    """All other levels always."""
+    expected = {False: ["INFO", "WARNING", "ERROR"], True: ["DEBUG", "INFO", "WARNING", "ERROR"]}
+    for debug, levels in expected.items():
+        book = Book(debug=debug)
+        for level in Level:
+            book.log.line(level, "text")
+        assert book.lines == [f"[{level}] text" for level in levels]
+
+
+def test_the_task_writes_what_is_reported() -> None:
+    """As soon as nobody else has anything to do, and again and again."""
+    book = Book()
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(book.log.serve)
+            for number in (1, 2, 3):
+                book.log.report(Stopped())
+                await trio.testing.wait_all_tasks_blocked()
+                assert len(book.lines) == number
+            nursery.cancel_scope.cancel()
+
+    trio.run(main)
+
+
+def test_the_trace_tells_what_is_in_a_packet_and_no_secret() -> None:
+    """An advertisement with its fields, another event as it is, and what cannot be read with the reason."""
+    password = b"Geh3imnis"
+    digest = Authenticator(password, 7, (IPv4Address("10.0.0.100"),)).digest(0x2A)
+    payload = Advertisement(vhid=7, advskew=9, advbase_s=1, counter=0x2A, digest=digest).build()
+    book = Book(debug=True)
+    for data in (payload, payload[:20]):
+        received = PacketReceived(
+            interface="eth0", source=PEER, destination=IPv4Address("224.0.0.18"), ttl=255, payload=data
+        )
+        book.log.trace(received)
+    book.log.trace(Started())
+    assert book.lines == [
+        "[DEBUG] advertisement from 10.0.0.9 on eth0: vhid 7, advbase 1, advskew 9, counter 0x000000000000002a",
+        "[DEBUG] packet from 10.0.0.9: badlen",
+        "[DEBUG] Started()",
+    ]
