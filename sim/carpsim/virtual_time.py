@@ -32,7 +32,7 @@ from triocarp.core.node import Node
 from triocarp.core.ports import HookPort, Ports, ReportPort
 from triocarp.core.runner import Runner
 from triocarp.core.timing import SECOND
-from triocarp.daemon.driver import Driver, HookService, Source, Timer
+from triocarp.daemon.driver import Dated, Driver, HookService, Source, Timer
 
 _READ_BATCH: Final = 64
 _ETHERNET_HEADER: Final = 14
@@ -85,14 +85,14 @@ class Inbox:
     """A `Source`: what has happened to a host, until the host reads it."""
 
     def __init__(self) -> None:
-        self._events: deque[Event] = deque()
+        self._events: deque[Event | Dated] = deque()
         self._filled = trio.Event()
 
-    def put(self, event: Event) -> None:
+    def put(self, event: Event | Dated) -> None:
         """Let something happen.
 
         Args:
-            event: what.
+            event: what, and perhaps when.
         """
         self._events.append(event)
         self._filled.set()
@@ -104,7 +104,7 @@ class Inbox:
             self._filled = trio.Event()
             await self._filled.wait()
 
-    def read(self) -> list[Event]:
+    def read(self) -> list[Event | Dated]:
         """Return what has happened, as much at once as the real sources give."""
         return [self._events.popleft() for _ in range(min(_READ_BATCH, len(self._events)))]
 
@@ -244,6 +244,8 @@ class DrivenHost:
         leaving_limit_s: how long it may take to leave when nobody asked it to.
         seed: of its random numbers.
         trace: is told each event.
+        clock: of its driver.
+        rehearse: is called before a takeover.
 
     Attributes:
         network: its interfaces and addresses.
@@ -264,6 +266,8 @@ class DrivenHost:
         leaving_limit_s: float = 10,
         seed: int = 0,
         trace: Callable[[Event], None] | None = None,
+        clock: Callable[[], int] = now,
+        rehearse: Callable[[], None] | None = None,
     ) -> None:
         changes = Inbox()
         self.packets = Inbox()
@@ -278,12 +282,13 @@ class DrivenHost:
         node = Node(NodeConfig(virtual_hosts=(config,)), rng=random.Random(seed))  # noqa: S311 - it must repeat itself
         self.driver = Driver(
             Runner(node, wrap(ports) if wrap else ports),
-            clock=now,
+            clock=clock,
             timer=timer or VirtualTimer(),
             sources=(self.packets, changes, *further_sources),
             hooks=hooks,
             leaving_limit_s=leaving_limit_s,
             trace=trace,
+            rehearse=rehearse,
         )
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:

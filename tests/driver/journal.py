@@ -166,6 +166,8 @@ def host(
     further_sources: tuple[Source, ...] = (),
     leaving_limit_s: float = 10,
     trace: Callable[[Event], None] | None = None,
+    clock: Callable[[], int] = virtual_time.now,
+    rehearse: Callable[[], None] | None = None,
 ) -> DrivenHost:
     """Return a host that writes a journal, on a segment of its own if it is given none."""
     return DrivenHost(
@@ -178,4 +180,6 @@ def host(
         further_sources=further_sources,
         leaving_limit_s=leaving_limit_s,
         trace=trace,
+        clock=clock,
+        rehearse=rehearse,
     )

@@ -7,6 +7,7 @@ from carpsim import virtual_time
 from carpsim.virtual_time import Inbox, VirtualTimer
 from triocarp.core import Event, State
 from triocarp.core.timing import ADVSKEW_UNIT, SECOND
+from triocarp.daemon.driver import Dated
 
 from .journal import Journal, advertisement, config, host, state
 
@@ -29,7 +30,7 @@ class DeafInbox:
         """Wait for ever."""
         await trio.sleep_forever()
 
-    def read(self) -> list[Event]:
+    def read(self) -> list[Event | Dated]:
         """Return what is queued."""
         return self.inbox.read()
 
@@ -149,7 +150,7 @@ def test_a_source_that_never_runs_dry_does_not_keep_the_timer_from_being_served(
     journal = Journal()
 
     class Flood(DeafInbox):
-        def read(self) -> list[Event]:
+        def read(self) -> list[Event | Dated]:
             return [advertisement(vhid=8)]
 
     async def main() -> None:

@@ -16,6 +16,7 @@ from triocarp.core.ipv4 import header
 from triocarp.core.ports import PortError
 from triocarp.core.reasons import PortFailure
 from triocarp.lab import Host, Lan
+from triocarp.linux.clock import boottime
 from triocarp.linux.packet_socket import RECEIVE_BATCH, PacketSocket
 
 pytestmark = pytest.mark.kernel
@@ -53,7 +54,7 @@ class Site:
         with trio.fail_after(PATIENCE_S):
             while datagram(LAST) not in received:
                 await self.receiver.wait_readable()
-                received.extend(self.receiver.receive())
+                received.extend(arrival.datagram for arrival in self.receiver.receive())
         return received[: received.index(datagram(LAST))]
 
 
@@ -125,7 +126,7 @@ async def test_batch(site: Site) -> None:
         site.peer.send(frame(packet))
     await site.receiver.wait_readable()
 
-    first = site.receiver.receive()
+    first = [arrival.datagram for arrival in site.receiver.receive()]
     rest = await site.received()
 
     assert len(first) <= RECEIVE_BATCH
@@ -228,3 +229,19 @@ def reported_groups(host: Host) -> set[IPv4Address]:
     words = [line.split()[0] for line in lines if line.startswith("\t\t")]
     groups = {IPv4Address(socket.htonl(int(word, 16))) for word in words}
     return groups - {IPv4Address("224.0.0.1")}
+
+
+async def test_instant_of_arrival(site: Site) -> None:
+    """A packet's instant is when the kernel had it, however late it is read."""
+    before = boottime()
+    site.peer.send(frame(datagram(LAST)))
+    with trio.fail_after(PATIENCE_S):
+        await site.receiver.wait_readable()
+    after = boottime()
+    read_late_until = after + 20_000_000
+    while boottime() < read_late_until:
+        pass
+
+    (arrival,) = site.receiver.receive()
+
+    assert before <= arrival.at <= after

@@ -75,6 +75,12 @@ class Node:
             deadlines.append(self._now)
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
+    @property
+    def takeover_due(self) -> int | None:
+        """The instant of the next takeover unless a master is heard, in nanoseconds; None if there is none."""
+        due = (host.takeover_due for host in self._hosts.values())
+        return min((instant for instant in due if instant is not None), default=None)
+
     def handle(self, event: Event, now: int) -> tuple[Effect, ...]:
         """Take note of an event and return what must be done, in order.
 

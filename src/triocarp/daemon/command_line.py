@@ -6,12 +6,13 @@ for each mistake.
 """
 
 import argparse
+import getopt
 import os
 import re
 from collections.abc import Callable, Sequence
 from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
-from typing import Final, NoReturn, final
+from typing import Final, final
 
 from triocarp.core import ConfigurationError, Hook, VirtualHostConfig
 from triocarp.core.authentication import KEY_LENGTH_MAX
@@ -28,6 +29,15 @@ _PASSWORD_FILE_MAX: Final = 511
 _UCARP_PASSWORD_MAX: Final = 19
 _SCRIPT_TIMEOUT_MAX: Final = 3600
 _ANY_PASSWORD: Final = b"placeholder"  # so that one mistake does not hide the others
+
+_NOT_UCARP_S: Final = frozenset({"--prefix-length", "--script-timeout", "--no-real-time"})
+"""Written in full or not at all, so that every abbreviation goes on to mean ucarp's option: ``--pre``."""
+
+_NUMBER: Final = re.compile(r"[+-]?(0[xX][0-9a-fA-F]{1,8}|[0-9]{1,9})")  # int() refuses very long ones
+_PASSWORD_OPTION: Final = re.compile(r"-[a-z]*p|--p", re.IGNORECASE)
+_OCTAL: Final = re.compile(r"[+-]?0[0-7]+")
+
+_HINT: Final = "carpd --help lists the options"
 
 _FLAGS: Final = {
     "interface": "-i/--interface",
@@ -59,13 +69,50 @@ class SettingsError(Exception):
 
 @final
 class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        # What stands behind an equals sign may be the password, under a name that was mistyped.
-        without_values = re.sub(r"(--?[\w-]+)=\S*", r"\1", message)
-        raise SettingsError(f"{without_values}; carpd --help lists the options")
+    """argparse writes the help, and getopt reads the command line.
+
+    So it is read by the very rules of ucarp's getopt_long: a value may begin with a dash (argparse refuses
+    ``-p -secret``). And a mistake never repeats a value: under a mistyped name it may be the password.
+    """
+
+    def read(self, argv: Sequence[str]) -> argparse.Namespace:
+        actions = {name: action for action in self._actions for name in action.option_strings}
+        written = {word.partition("=")[0] for word in argv}
+        short, long = "", list[str]()
+        for name, action in actions.items():
+            takes_value = action.nargs != 0
+            if name in _NOT_UCARP_S - written:
+                continue
+            if name.startswith("--"):
+                long.append(name[2:] + "=" * takes_value)
+            else:
+                short += name[1:] + ":" * takes_value
+        try:
+            found, _ = getopt.gnu_getopt(argv, short, long)  # further words are ignored, as ucarp ignores them
+        except getopt.GetoptError as error:
+            raise SettingsError(f"{_without_value(error)}; {_HINT}") from None
+        options = argparse.Namespace(**{action.dest: action.default for action in actions.values()})
+        for name, value in found:
+            action = actions[name]
+            if action.dest == "help":
+                self.print_help()
+                self.exit()
+            if action.dest != "password" and _PASSWORD_OPTION.match(value):
+                # ``--srcip $UNSET --pass=SECRET``: the value would be repeated in a mistake, or given to a script.
+                raise SettingsError(f"option {name} requires argument; {_HINT}")
+            setattr(options, action.dest, action.const if action.nargs == 0 else value)
+        return options
 
 
-def parser() -> argparse.ArgumentParser:
+def _without_value(error: getopt.GetoptError) -> str:
+    dashes = "--" if error.msg.startswith("option --") else "-"
+    problem = error.msg.removeprefix(f"option {dashes}{error.opt} ")
+    # In ``"--pass SECRET"`` and ``--passSECRET`` the value became a part of the name.
+    name = re.sub(r"(?i)^(pass)(?!file$).+|[^\w-].*", r"\1...", error.opt, flags=re.DOTALL)
+    return f"option {dashes}{name} {problem}"
+
+
+def parser() -> _Parser:
     """Return the parser of carpd's command line, for parsing and for the documentation."""
     arguments = _Parser(
         prog="carpd",
@@ -100,6 +147,7 @@ def parser() -> argparse.ArgumentParser:
     add("-z", "--shutdown", action="store_true", help="accepted for ucarp's sake: carpd always leaves in order")
     add("-S", "--ignoreifstate", action="store_true", help="go on without carrier")
     add("-M", "--nomcast", action="store_true", help="advertise to the broadcast MAC")
+    add("--no-real-time", action="store_true", help="be scheduled as any other program")
     add("-D", "--debug", action="store_true", help="log every event")
     return arguments
 
@@ -113,12 +161,9 @@ def read(argv: Sequence[str], *, first_interface: Callable[[], str | None]) -> S
 
     Raises:
         SettingsError: with a line for every mistake that was found.
+        SystemExit: help was asked for, and has been printed.
     """
-    options, others = parser().parse_known_args(argv)
-    unknown = [word.partition("=")[0] for word in others if word.startswith("-")]
-    if unknown:  # further words without a dash are ignored, as ucarp ignores them
-        raise SettingsError(f"unknown option {', '.join(unknown)}; carpd --help lists the options")
-    return _Reader(options, first_interface).settings()
+    return _Reader(parser().read(argv), first_interface).settings()
 
 
 @final
@@ -127,10 +172,10 @@ class _Reader:
 
     def __init__(self, options: argparse.Namespace, first_interface: Callable[[], str | None]) -> None:
         self._options = options
-        self._first_interface = first_interface
         self._mistakes: list[str] = []
         self._warnings: list[str] = []
         self._too_long = False
+        self._interface = self._named_or(first_interface)
 
     def settings(self) -> Settings:
         options = self._options
@@ -140,7 +185,11 @@ class _Reader:
             only_too_long = self._too_long and len(self._mistakes) == 1
             raise SettingsError(*self._mistakes, status=STATUS_START if only_too_long else STATUS_SETTINGS)
         return Settings(
-            virtual_host=virtual_host, scripts=scripts, debug=options.debug, warnings=tuple(self._warnings)
+            virtual_host=virtual_host,
+            scripts=scripts,
+            real_time=not options.no_real_time,
+            debug=options.debug,
+            warnings=tuple(self._warnings),
         )
 
     def _virtual_host(self) -> VirtualHostConfig | None:
@@ -150,7 +199,7 @@ class _Reader:
         own_scripts = bool(options.upscript or options.downscript)
         try:
             return VirtualHostConfig(
-                interface=self._interface(),
+                interface=self._interface,
                 vhid=self._number("-v/--vhid", options.vhid),
                 password=self._password(),
                 addresses=(IPv4Interface((address, prefix_length)),),
@@ -174,8 +223,8 @@ class _Reader:
                 self._mistakes.append(f"{flag} {problem.value}: expected {problem.accepted}")
             return None
 
-    def _interface(self) -> str:
-        name = self._options.interface or self._first_interface()
+    def _named_or(self, first_interface: Callable[[], str | None]) -> str:
+        name = self._options.interface or first_interface()
         if not name:
             self._mistakes.append("-i/--interface is missing, and no interface with an IPv4 address is up")
         return name or "none"
@@ -185,11 +234,10 @@ class _Reader:
         if text is None:
             self._mistakes.append(f"{flag} is missing")
             return 1
-        if not re.fullmatch(r"[+-]?(0[xX][0-9a-fA-F]+|[0-9]+)", text):
+        if not _NUMBER.fullmatch(text):
             self._mistakes.append(f"{flag} {text!r}: expected a whole number")
             return 1
-        octal = re.fullmatch(r"[+-]?0[0-7]+", text)
-        number = int(text, 8 if octal else 16 if "x" in text.lower() else 10)
+        number = int(text, 8 if _OCTAL.fullmatch(text) else 16 if "x" in text.lower() else 10)
         if most is not None and not least <= number <= most:
             self._mistakes.append(f"{flag} {number}: expected a number from {least} to {most}")
             return least
@@ -213,7 +261,7 @@ class _Reader:
             self._warnings.append("the password on the command line is visible to every user: use --passfile")
             return self._checked(os.fsencode(options.password), "-p/--pass")
         elif options.passfile is not None:
-            return self._checked(self._first_line(Path(options.passfile)), f"-o/--passfile {options.passfile}")
+            return self._checked(self._first_line(Path(options.passfile)), f"-o/--passfile {options.passfile!r}")
         else:
             self._mistakes.append("-o/--passfile is missing (or -p/--pass, which every user can see)")
         return _ANY_PASSWORD
@@ -235,9 +283,9 @@ class _Reader:
     def _first_line(self, path: Path) -> bytes:
         try:
             with path.open("rb") as file:
-                return file.readline(_PASSWORD_FILE_MAX).rstrip(b"\r\n") or b""
+                return file.readline(_PASSWORD_FILE_MAX).rstrip(b"\r\n")
         except OSError as error:
-            self._mistakes.append(f"-o/--passfile {path}: cannot be read: {error.strerror}")
+            self._mistakes.append(f"-o/--passfile {str(path)!r}: cannot be read: {error.strerror}")
             return _ANY_PASSWORD
 
     def _scripts(self) -> dict[Hook, Script]:
@@ -247,10 +295,10 @@ class _Reader:
         scripts: dict[Hook, Script] = {}
         for hook, name in ((Hook.UP, options.upscript), (Hook.DOWN, options.downscript)):
             if name:
-                arguments = (options.interface or self._interface(), options.addr or "", *parameter)
+                arguments = (self._interface, options.addr or "", *parameter)
                 scripts[hook] = Script(path=Path(name), arguments=arguments, timeout_s=timeout_s)
                 if not os.access(name, os.X_OK):
-                    self._warnings.append(f"the {hook.value} script {name} does not exist or is not executable")
+                    self._warnings.append(f"the {hook.value} script {name!r} does not exist or is not executable")
         if scripts and len(scripts) < len(Hook):
             missing = next(hook.value for hook in Hook if hook not in scripts)
             self._warnings.append(

@@ -8,11 +8,32 @@ Feeding is synchronous: an event and all that follows from it is done before any
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol, final
+from dataclasses import dataclass
+from typing import Final, Protocol, final
 
 import trio
 
 from triocarp.core import Event, Node, Runner, Started, StopRequested, TimerExpired
+
+_CATCH_UP_READS: Final = 16
+"""How often each source is read before a timer is served, at most. With 64 packets each that is 16 ms of work."""
+
+REHEARSAL_LEAD: Final = 2_000_000
+"""Nanoseconds before a takeover at which it is rehearsed: a first takeover takes a millisecond of cold code."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Dated:
+    """An event, and when it happened, where its source knows better than whoever reads it late.
+
+    Attributes:
+        event: what happened.
+        at: nanoseconds of the driver's clock.
+    """
+
+    event: Event
+    at: int
 
 
 class Timer(Protocol):
@@ -34,7 +55,7 @@ class Source(Protocol):
         """Wait until `read` may have something to give."""
         ...
 
-    def read(self) -> Iterable[Event]:
+    def read(self) -> Iterable[Event | Dated]:
         """Return what has happened, without waiting; a bounded number, so that timers are looked at between."""
         ...
 
@@ -59,6 +80,8 @@ class Driver:
         hooks: runs the scripts.
         leaving_limit_s: how long the leaving may take when it was not the operator who asked for it.
         trace: is told each event before it is fed.
+        rehearse: goes through a takeover for practice, so that the real one finds everything warm. The driver
+            calls it shortly before a takeover is due, and then watches the clock until it is.
     """
 
     def __init__(
@@ -71,6 +94,7 @@ class Driver:
         hooks: HookService,
         leaving_limit_s: float,
         trace: Callable[[Event], None] | None = None,
+        rehearse: Callable[[], None] | None = None,
     ) -> None:
         self._runner = runner
         self._clock = clock
@@ -79,6 +103,8 @@ class Driver:
         self._hooks = hooks
         self._leaving_limit_s = leaving_limit_s
         self._trace = trace
+        self._rehearse = rehearse
+        self._latest = 0
         self._stopped = trio.Event()
 
     @property
@@ -86,15 +112,21 @@ class Driver:
         """The node that is driven, for looking only."""
         return self._runner.node
 
-    def feed(self, event: Event) -> None:
-        """Tell the node what happened now, do what it asks for, and set the timer anew.
+    def feed(self, event: Event, at: int | None = None) -> None:
+        """Tell the node what happened, do what it asks for, and set the timer anew.
 
         Args:
             event: what happened.
+            at: when, if it was earlier than now; what was fed before is never later.
         """
         if self._trace is not None:
             self._trace(event)
-        self._timer.set(self._runner.feed(event, self._clock()))
+        now = self._clock()
+        self._latest = max(self._latest, now if at is None else min(at, now))
+        deadline = self._runner.feed(event, self._latest)
+        takeover = self._runner.node.takeover_due
+        rehearsed = self._rehearse is not None and deadline is not None and deadline == takeover
+        self._timer.set(deadline - REHEARSAL_LEAD if rehearsed and deadline is not None else deadline)
         if self._runner.node.stopped:
             self._stopped.set()
 
@@ -124,8 +156,10 @@ class Driver:
                     await self._stopped.wait()
                     nursery.cancel_scope.cancel()
             finally:
-                await self._leave()
-                hooks.cancel()
+                try:
+                    await self._leave()
+                finally:
+                    hooks.cancel()  # nothing else can end them: they are shielded
 
     async def _serve_hooks(self, scope: trio.CancelScope) -> None:
         with scope:
@@ -136,17 +170,39 @@ class Driver:
             await source.wait_readable()
             self._read(source)
 
-    def _read(self, source: Source) -> None:
+    def _read(self, source: Source) -> bool:
+        """Feed what a source has to give, and return whether that was anything."""
+        given = False
         for event in source.read():
-            self.feed(event)
+            if isinstance(event, Dated):
+                self.feed(event.event, event.at)
+            else:
+                self.feed(event)
+            given = True
+        return given
+
+    def _catch_up(self) -> None:
+        """Feed what is waiting, more than one reading if need be: other groups' packets may stand before ours."""
+        for source in self._sources:
+            for _ in range(_CATCH_UP_READS):
+                if not self._read(source):
+                    break
 
     async def _serve_timer(self) -> None:
         while True:
             await self._timer.wait()
+            self._get_ready()
             # After a freeze the timer is overdue, and what would have reset it may be waiting to be read.
-            for source in self._sources:
-                self._read(source)
+            self._catch_up()
             self.feed(TimerExpired())
+
+    def _get_ready(self) -> None:
+        """Practise, and wait for the instant without giving the processor away, if a takeover is at hand."""
+        due = self._runner.node.takeover_due
+        if self._rehearse is not None and due is not None and 0 < due - self._clock() <= REHEARSAL_LEAD:
+            self._rehearse()
+            while self._clock() < due:
+                pass
 
     async def _leave(self) -> None:
         """Leave in order even when cancelled; the limit is for a script or a kernel that does not play along."""

@@ -16,6 +16,7 @@ import trio
 from triocarp.core import (
     DropReason,
     Event,
+    Notice,
     Noticed,
     PacketDropped,
     PacketReceived,
@@ -30,7 +31,8 @@ from triocarp.daemon.rate_limit import RateLimit
 _QUIET: Final = frozenset({DropReason.FOREIGN, DropReason.OWN, DropReason.BAD_VHID, DropReason.BAD_INTERFACE})
 """Other groups, and VRRP routers, are as good as we are: their packets are counted and not worth a line."""
 
-_WAITING_MAX: Final = 1000
+_WAITING_MAX: Final = 4096
+"""More than a driver that catches up after a freeze reports before the log has its turn."""
 
 
 @enum.unique
@@ -126,6 +128,9 @@ class EventLog:
                 quiet = report.reason in _QUIET
                 if not quiet or self._debug:
                     self._repeated(instant, Level.DEBUG if quiet else Level.WARNING, report.reason, report)
+            case Noticed(notice=Notice.HOOK_FAILED):
+                # Each script has a line when it begins, and so it may have one when it fails.
+                self._compose(instant, Level.WARNING, explain(report))
             case Noticed():
                 self._repeated(instant, Level.WARNING, (report.notice, report.vhid), report)
             case Stopped():

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Self, final
 
 from triocarp.core import AddressChanged, Link, LinkChanged, PortError, VirtualHostConfig, read_datagram
-from triocarp.core.events import PacketReceived, PacketUnreadable
+from triocarp.daemon.driver import Dated
 from triocarp.linux.address_port import RtnetlinkAddressPort
 from triocarp.linux.interface_table import InterfaceTable
 from triocarp.linux.network_monitor import NetworkMonitor
@@ -29,10 +29,10 @@ class PacketSource:
         """Wait until `read` may have something to give."""
         await self._packets.wait_readable()
 
-    def read(self) -> list[PacketReceived | PacketUnreadable]:
-        """Return what has arrived."""
+    def read(self) -> list[Dated]:
+        """Return what has arrived, and when."""
         interface = self._packets.interface
-        return [read_datagram(interface, datagram) for datagram in self._packets.receive()]
+        return [Dated(read_datagram(interface, datagram), at) for at, datagram in self._packets.receive()]
 
 
 @final

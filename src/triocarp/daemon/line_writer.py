@@ -7,6 +7,7 @@ when that is full, lines are lost and their number is told later.
 import contextlib
 import queue
 import threading
+import time
 from typing import Final, TextIO, final
 
 _WAITING_MAX: Final = 1000
@@ -19,10 +20,12 @@ class LineWriter:
 
     Args:
         stream: where to.
+        flush_s: how long `close` waits for a stream that does not take what is waiting.
     """
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, *, flush_s: float = _FLUSH_S) -> None:
         self._stream = stream
+        self._flush_s = flush_s
         self._lines: queue.Queue[str | None] = queue.Queue(_WAITING_MAX)
         self._lost = 0
         # A daemon thread: a stream that hangs must not keep the process alive.
@@ -37,17 +40,23 @@ class LineWriter:
         """
         try:
             if self._lost:
-                self._lines.put_nowait(f"({self._lost} log lines lost: the log's reader is too slow)")
+                self._lines.put_nowait(self._loss())
                 self._lost = 0
             self._lines.put_nowait(line)
         except queue.Full:
             self._lost += 1
 
     def close(self) -> None:
-        """Write what is waiting, for a second at most."""
+        """Write what is waiting, for `flush_s` at most."""
+        limit = time.monotonic() + self._flush_s
+        ending = [self._loss(), None] if self._lost else [None]
         with contextlib.suppress(queue.Full):
-            self._lines.put(None, timeout=_FLUSH_S)
-            self._thread.join(_FLUSH_S)
+            for line in ending:
+                self._lines.put(line, timeout=max(0.0, limit - time.monotonic()))
+            self._thread.join(max(0.0, limit - time.monotonic()))
+
+    def _loss(self) -> str:
+        return f"({self._lost} log lines lost: the log's reader is too slow)"
 
     def _run(self) -> None:
         while (line := self._lines.get()) is not None:

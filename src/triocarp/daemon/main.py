@@ -1,12 +1,14 @@
 """carpd from the command line to its end."""
 
 import gc
+import io
+import os
 import random
 import signal
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import Final
+from typing import BinaryIO, Final, TextIO, cast
 
 import trio
 
@@ -17,16 +19,21 @@ from triocarp.daemon.driver import Driver
 from triocarp.daemon.event_log import EventLog, Level
 from triocarp.daemon.kernel_host import KernelHost
 from triocarp.daemon.line_writer import LineWriter
+from triocarp.daemon.rehearsal import rehearse
 from triocarp.daemon.scripts import GRACE_S, ScriptRunner
 from triocarp.daemon.settings import Settings
 from triocarp.linux.clock import boottime
 from triocarp.linux.instance_lock import AlreadyRunning, InstanceLock
 from triocarp.linux.precise_timer import PreciseTimer
+from triocarp.linux.scheduling import become_real_time
 
 STATUS_BUG: Final = 70
 """Exit status of a mistake of ours (EX_SOFTWARE of sysexits(3)); the addresses have been released all the same."""
 
+_STDERR: Final = 2
+
 _STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
+_SIGNALS: Final = (*_STOP_SIGNALS, signal.SIGUSR1)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -35,6 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Args:
         argv: without the program's name; the process's own if None.
     """
+    _open_missing_streams()
     words = sys.argv[1:] if argv is None else argv
     if not words:
         command_line.parser().print_help()
@@ -47,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _run(settings)
     except SettingsError as error:
         return _refuse(error.lines, error.status)
-    except (starting.StartError, AlreadyRunning, PortError) as error:
+    except (starting.StartError, AlreadyRunning, PortError, OSError) as error:
         return _refuse((str(error),), STATUS_START)
 
 
@@ -58,10 +66,14 @@ def _refuse(lines: Sequence[str], status: int) -> int:
 
 
 def _run(settings: Settings) -> int:
-    writer = LineWriter(sys.stderr)
+    early: list[int] = []
+    for number in _SIGNALS:
+        # trio's receiver puts this back when it ends: who asks a second time must not kill us while we leave.
+        signal.signal(number, lambda number, _frame: early.append(number))
+    writer = LineWriter(_unbuffered_stderr())
     log = EventLog(writer.write, clock=boottime, debug=settings.debug)
     try:
-        trio.run(_serve, settings, log)
+        trio.run(_serve, settings, log, early)
     except PortError as error:
         log.line(Level.ERROR, str(error))
         return STATUS_START
@@ -71,10 +83,36 @@ def _run(settings: Settings) -> int:
     finally:
         log.flush()
         writer.close()
+        for number in _SIGNALS:
+            signal.signal(number, signal.SIG_IGN)  # Python itself puts back the default of all others as it ends
     return 0
 
 
-async def _serve(settings: Settings, log: EventLog) -> None:
+def _open_missing_streams() -> None:
+    """Open `/dev/null` for each standard stream that we were started without.
+
+    Otherwise a socket of ours would take its place, and scripts would inherit that.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            # What is opened gets the least free number, which is this one.
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # noqa: FBT003 - it has no name
+
+
+def _unbuffered_stderr() -> TextIO:
+    """Return standard error without a buffer.
+
+    Python ends by flushing `sys.stderr`. If a thread hung in a write at that moment, with the lock of its buffer,
+    Python would wait for it and then complain, on standard error, for ever.
+    """
+    raw = io.FileIO(_STDERR, "w", closefd=False)
+    # What the type knows as a buffer may be none, as `python -u` does it, too.
+    return io.TextIOWrapper(cast("BinaryIO", raw), encoding="utf-8", errors="backslashreplace", write_through=True)
+
+
+async def _serve(settings: Settings, log: EventLog, early: list[int]) -> None:
     virtual_host = settings.virtual_host
 
     def trouble(sentence: str) -> None:
@@ -96,6 +134,7 @@ async def _serve(settings: Settings, log: EventLog) -> None:
             leaving_limit_s=2
             * max((script.timeout_s + GRACE_S for script in settings.scripts.values()), default=5),
             trace=log.trace if settings.debug else None,
+            rehearse=lambda: rehearse(virtual_host),
         )
         async with trio.open_nursery() as nursery:
             nursery.start_soon(log.serve)
@@ -106,8 +145,12 @@ async def _serve(settings: Settings, log: EventLog) -> None:
             # What is alive now stays alive: the garbage collector need not walk through it in a takeover.
             gc.collect()
             gc.freeze()
+            if settings.real_time and not become_real_time():
+                log.line(Level.INFO, "no real-time scheduling without CAP_SYS_NICE: a busy machine may delay us")
             await nursery.start(_drive, driver, nursery.cancel_scope)
             log.line(Level.INFO, _describe(settings))
+            if set(early) & set(_STOP_SIGNALS):
+                driver.feed(StopRequested())
 
 
 async def _drive(
@@ -121,7 +164,7 @@ async def _serve_signals(
     driver: Driver, log: EventLog, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
 ) -> None:
     """Leave in order on any signal that asks a daemon to end; ucarp needs -z for that, and says no goodbye."""
-    with trio.open_signal_receiver(*_STOP_SIGNALS, signal.SIGUSR1) as signals:
+    with trio.open_signal_receiver(*_SIGNALS) as signals:
         task_status.started()
         async for number in signals:
             if number == signal.SIGUSR1:

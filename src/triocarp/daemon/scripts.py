@@ -93,19 +93,24 @@ async def run_script(script: Script) -> tuple[HookOutcome, str]:
 
 
 def _describe(status: int) -> str:
-    return f"exit status {status}" if status > 0 else f"killed by {signal.Signals(-status).name}"
+    if status > 0:
+        return f"exit status {status}"
+    try:
+        return f"killed by {signal.Signals(-status).name}"
+    except ValueError:  # a real-time signal has no name
+        return f"killed by signal {-status}"
 
 
 async def _end(process: trio.Process) -> None:
     """Ask a script and all that it started in its session to end, and after a grace kill them."""
-    with trio.CancelScope(shield=True):
-        _signal_session(process, signal.SIGTERM)
-        with trio.move_on_after(GRACE_S):
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        _signal_session(process, number)
+        # Even a kill may take for ever: a script that waits for a dead file server does not notice it.
+        with trio.move_on_after(GRACE_S, shield=True):
             await process.wait()
-        _signal_session(process, signal.SIGKILL)
-        await process.wait()
 
 
 def _signal_session(process: trio.Process, number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError):
+    # What runs as another user, by sudo, may not be ours to end.
+    with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, number)

@@ -27,8 +27,9 @@ class Script:
 
     @property
     def argv(self) -> tuple[str, ...]:
-        """The command, for running and for the log."""
-        return (str(self.path), *self.arguments)
+        """The command, for running and for the log. A bare name means a file here, as for ucarp, not on PATH."""
+        program = str(self.path)
+        return (program if "/" in program else f"./{program}", *self.arguments)
 
 
 @final
@@ -39,11 +40,13 @@ class Settings:
     Attributes:
         virtual_host: for the core.
         scripts: by hook; empty where carpd manages the address itself.
+        real_time: ask the system for real-time scheduling.
         debug: log every event.
         warnings: what the operator should know about these settings, one sentence each.
     """
 
     virtual_host: VirtualHostConfig
     scripts: dict[Hook, Script]
+    real_time: bool
     debug: bool
     warnings: tuple[str, ...]

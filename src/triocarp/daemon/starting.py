@@ -20,12 +20,25 @@ def check(virtual_host: VirtualHostConfig) -> None:
 
     Raises:
         StartError: the interface or the source address is not there, or a privilege is missing.
+        OSError: the kernel does not tell.
     """
     needed = set(Capability) if virtual_host.manages_addresses else {Capability.CAP_NET_RAW}
     missing = missing_capabilities(sorted(needed, key=lambda capability: capability.name))
     if missing:
         raise StartError(explain_missing(missing))
-    table = read_interfaces()
+    check_interface(virtual_host, read_interfaces())
+
+
+def check_interface(virtual_host: VirtualHostConfig, table: InterfaceTable) -> None:
+    """Check that the interface is there, and that the source address is one of its own.
+
+    Args:
+        virtual_host: what shall run.
+        table: the interfaces and addresses of this host.
+
+    Raises:
+        StartError: they are not.
+    """
     name = virtual_host.interface
     if table.find(name) is None:
         raise StartError(f"-i/--interface {name}: no such interface; there are: {_interfaces(table)}")
@@ -37,7 +50,11 @@ def check(virtual_host: VirtualHostConfig) -> None:
 
 
 def first_interface() -> str | None:
-    """Return the interface that is meant when none is given: the first that is up and has an IPv4 address."""
+    """Return the interface that is meant when none is given: the first that is up and has an IPv4 address.
+
+    Raises:
+        OSError: the kernel does not tell.
+    """
     usable = read_interfaces().first_usable()
     return None if usable is None else usable.name
 

@@ -13,10 +13,11 @@ import contextlib
 import errno
 import socket
 import struct
+import time
 from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Address
 from types import TracebackType
-from typing import Final, Self, final
+from typing import Final, NamedTuple, Self, final
 
 import trio
 
@@ -24,7 +25,9 @@ from triocarp.core.advertisement import PROTOCOL
 from triocarp.core.ethernet import multicast_mac
 from triocarp.core.ports import PortError
 from triocarp.core.reasons import PortFailure
+from triocarp.core.timing import SECOND
 from triocarp.linux import packet_filter
+from triocarp.linux.clock import boottime
 from triocarp.linux.interface_index import index_of
 from triocarp.linux.system_errors import port_error
 
@@ -46,12 +49,29 @@ _SOL_PACKET: Final = 263
 _PACKET_ADD_MEMBERSHIP: Final = 1
 _PACKET_MR_MULTICAST: Final = 0
 _SO_RCVBUFFORCE: Final = 33
+_SO_TIMESTAMPNS: Final = 35
+
+_TIMESPEC: Final = struct.Struct("@ll")
+_CONTROL_LENGTH: Final = socket.CMSG_SPACE(_TIMESPEC.size)
+_AGE_MAX: Final = SECOND // 4
 
 _PACKET_MREQ: Final = struct.Struct("@iHH8s")  # index, type, length of the address, address
 _IP_MREQN: Final = struct.Struct("@4s4si")  # group, local address, index
 
 # What `recv` says once when the interface went down or away. The socket survives, and the monitor reports it.
 _INTERFACE_TROUBLE: Final = frozenset({errno.ENETDOWN, errno.ENODEV, errno.ENXIO})
+
+
+class Arrival(NamedTuple):
+    """What one `PacketSocket.receive` gives.
+
+    Attributes:
+        at: when the kernel had it, in nanoseconds of `boottime`.
+        datagram: from the IP header on, for `triocarp.core.ipv4.read_datagram`.
+    """
+
+    at: int
+    datagram: bytes
 
 
 @final
@@ -139,25 +159,27 @@ class PacketSocket:
         """Wait until `receive` may have something to give."""
         await trio.lowlevel.wait_readable(self._socket)
 
-    def receive(self) -> list[bytes]:
+    def receive(self) -> list[Arrival]:
         """Return the IP datagrams that have arrived, at most `RECEIVE_BATCH` of them, without waiting.
 
-        Each is from the IP header on, for `triocarp.core.ipv4.read_datagram`. An interface that went down is
-        no error here: the monitor reports it, and when it is up again the datagrams go on.
+        An interface that went down is no error here: the monitor reports it, and when it is up again the
+        datagrams go on.
 
         Raises:
             OSError: something that cannot happen to a sound socket.
         """
-        datagrams: list[bytes] = []
+        arrivals: list[Arrival] = []
         for _ in range(RECEIVE_BATCH):
             try:
-                datagrams.append(self._socket.recv(_FRAME_LENGTH_MAX)[_ETHERNET_HEADER_LENGTH:])
+                frame, controls, _, _ = self._socket.recvmsg(_FRAME_LENGTH_MAX, _CONTROL_LENGTH)
             except BlockingIOError:
                 break
             except OSError as error:
                 if error.errno not in _INTERFACE_TROUBLE:
                     raise
-        return datagrams
+            else:
+                arrivals.append(Arrival(_instant_of_arrival(controls), frame[_ETHERNET_HEADER_LENGTH:]))
+        return arrivals
 
     def close(self) -> None:
         """Leave the groups and close, when no task waits any more. Closing twice is fine."""
@@ -177,6 +199,7 @@ class PacketSocket:
     def _configure(self) -> None:
         """Set what does not depend on the interface."""
         packet_filter.attach(self._socket, packet_filter.ipv4_protocol(PROTOCOL))
+        self._socket.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
         try:
             self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RECEIVE_BUFFER)
         except PermissionError:
@@ -231,3 +254,19 @@ class PacketPort:
         except KeyError:
             raise PortError(PortFailure.NO_DEVICE, f"no packet socket for {interface}") from None
         sender.send(frame)
+
+
+def _instant_of_arrival(controls: list[tuple[int, int, bytes]]) -> int:
+    """Return when the kernel had a frame.
+
+    A busy machine reads late, and a dead timer counts from when the master spoke, not from when we listened. The
+    kernel stamps with the wall clock, of which only the difference to now is used; where that is none that waiting
+    for a processor explains, the clock was set in between, and the instant is now.
+    """
+    now = boottime()
+    for _, kind, data in controls:
+        if kind == _SO_TIMESTAMPNS and len(data) == _TIMESPEC.size:
+            seconds, nanoseconds = _TIMESPEC.unpack(data)
+            age = time.time_ns() - (seconds * SECOND + nanoseconds)
+            return now - age if 0 <= age < _AGE_MAX else now
+    return now

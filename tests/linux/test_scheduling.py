@@ -1,0 +1,54 @@
+"""Real-time scheduling: taken where it may be, given back when it would harm."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+BECOME = "import os; from triocarp.linux.scheduling import become_real_time; print(become_real_time(), end=' ');"
+SHOW = "print(os.sched_getscheduler(0) & ~os.SCHED_RESET_ON_FORK)"
+SPIN = """
+import time
+end = time.process_time() + 2
+while time.process_time() < end and os.sched_getscheduler(0):
+    pass
+"""
+
+
+def run(program: str) -> list[str]:
+    """Run a program in a process of its own, and return the words that it prints."""
+    answer = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    return answer.stdout.split()
+
+
+def permitted() -> bool:
+    """Return whether this process may use real-time scheduling at all."""
+    return run(BECOME)[0] == "True"
+
+
+def test_the_process_is_in_the_class_that_it_was_told() -> None:
+    """The answer is the truth: a process is in the real-time class exactly if it is told so."""
+    told, scheduler = run(BECOME + SHOW)
+
+    assert (told == "True") == (int(scheduler) == os.SCHED_RR)
+
+
+def test_programs_that_it_starts_are_ordinary() -> None:
+    """A script of the operator is not served before everybody else."""
+    told, scheduler = run(
+        BECOME + f"import subprocess, sys; sys.stdout.flush();"
+        f"subprocess.run([sys.executable, '-c', 'import os; {SHOW}'])"
+    )
+
+    assert (told, int(scheduler)) == (told, os.SCHED_OTHER)
+
+
+def test_half_a_second_without_a_pause_makes_it_ordinary() -> None:
+    """A process that only computes gives the class back, and goes on."""
+    if not permitted():
+        pytest.skip("real-time scheduling is not permitted here")
+
+    told, scheduler = run(f"{BECOME}\n{SPIN}\n{SHOW}")
+
+    assert (told, int(scheduler)) == ("True", os.SCHED_OTHER)
