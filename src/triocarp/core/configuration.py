@@ -67,7 +67,7 @@ class VirtualHostConfig:
         advskew: 1/256 seconds between advertisements, 0 to 255; the host with the least is preferred.
         dead_ratio: how many intervals of silence make a backup take over, 1 to 255. 3 in every implementation.
         preempt: take over from a worse master.
-        neutral: leave the addresses alone, and run no down hook, at the start.
+        neutral: leave the addresses alone, and run no down hook, until the host becomes master for the first time.
         ignore_carrier: treat an interface without carrier as up.
         manages_addresses: hold and release the addresses; false where hooks do that.
         up_hook: run a hook on becoming master, before the addresses are announced.

@@ -51,7 +51,9 @@ class Runner:
         """
         pending: deque[Event] = deque((event,))
         while pending:
-            pending.extend(self._carry_out(self.node.handle(pending.popleft(), now)))
+            failures = self._carry_out(self.node.handle(pending.popleft(), now))
+            # What failed last is told first: no goodbye may overtake the news that the release before it failed.
+            pending.extendleft(reversed(failures))
         return self.node.deadline
 
     def _carry_out(self, effects: tuple[Effect, ...]) -> list[EffectFailed]:
@@ -73,7 +75,8 @@ class Runner:
                 failures.append(EffectFailed(effect=effect, failure=error.failure, detail=error.detail))
                 if isinstance(effect, HoldAddresses | ReleaseAddresses):
                     unfounded.add(virtual_host)
-        return failures
+        # Whether the addresses are held comes first: what follows from another failure may rest on it.
+        return sorted(failures, key=lambda failed: not isinstance(failed.effect, HoldAddresses | ReleaseAddresses))
 
     def _act(self, effect: Action) -> None:
         ports = self._ports

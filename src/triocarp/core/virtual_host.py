@@ -103,6 +103,7 @@ class VirtualHost:
         self._state = State.INIT
         self._link = Link.ABSENT
         self._stopping = False
+        self._neutral = config.neutral
         self._timers: dict[Timer, int] = {}
         self._outbox = Outbox(config)
         # What was heard: for the explanation of a takeover.
@@ -129,6 +130,14 @@ class VirtualHost:
     def deadline(self) -> int | None:
         """The instant by which `TimerExpired` must be handled, in nanoseconds; None if there is none."""
         return min(self._timers.values(), default=None)
+
+    @property
+    def takeover_due(self) -> int | None:
+        """The instant at which the host becomes master unless it hears one, in nanoseconds; None if there is none.
+
+        A driver that knows it can get ready; nothing depends on that.
+        """
+        return self._timers.get(Timer.MASTER_DOWN)
 
     @property
     def stopped(self) -> bool:
@@ -320,7 +329,7 @@ class VirtualHost:
         self._timers.pop(Timer.MASTER_DOWN, None)
         self._timers.pop(Timer.MASTER_LEAVING, None)
         self._timers.pop(Timer.RELEASE, None)
-        self._parting = self._parted = None
+        self._neutral = False
         self._advertise(now, renew=False)
         if self.config.manages_addresses:
             self._outbox.add(self._hold)
@@ -383,7 +392,7 @@ class VirtualHost:
     # Events.
 
     def _start(self, now: int) -> None:
-        if not self.config.neutral:
+        if not self._neutral:
             # A predecessor that crashed may have left the addresses behind.
             self._release(now)
         self._outbox.run(self._hooks.wish(Hook.DOWN))
@@ -424,7 +433,7 @@ class VirtualHost:
         if self._state is State.MASTER:
             if not event.present:
                 self._restore_addresses(event, now)
-        elif event.present and not config.neutral and Timer.RELEASE not in self._timers:
+        elif event.present and not self._neutral and Timer.RELEASE not in self._timers:
             self._outbox.notice(Notice.ADDRESS_REMOVED, detail=str(event.address))
             self._timers[Timer.RELEASE] = self._guard.next_release(now)
             self._serve(Timer.RELEASE, now)

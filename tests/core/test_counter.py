@@ -1,0 +1,69 @@
+"""The 64-bit counter of what a host says: it goes on from what it sent or heard, and wraps."""
+
+import random
+from dataclasses import replace
+
+from triocarp.core import UCARP, Authenticator, CounterStyle, Saying, VirtualHostConfig
+from triocarp.core.advertisement import GOODBYE, parse
+from triocarp.core.ethernet import BROADCAST
+from triocarp.core.speech import Speech
+
+from .hosts import PASSWORD, PLAIN, VIRTUAL_ADDRESS
+
+AUTHENTICATOR = Authenticator(PASSWORD, PLAIN.vhid, (VIRTUAL_ADDRESS.ip,))
+LAST = 2**64 - 1
+CONSTANT = replace(PLAIN, dialect=replace(UCARP, counter_style=CounterStyle.CONSTANT))
+
+
+def speech(config: VirtualHostConfig = PLAIN) -> Speech:
+    """Return the speech of a host, always with the same first counter."""
+    return Speech(config, AUTHENTICATOR, random.Random(1))  # noqa: S311
+
+
+def next_counter(said: Speech) -> int:
+    """Say something and return its counter."""
+    return parse(said.advertisement(Saying.REGULAR, 0).packet[20:]).counter
+
+
+def test_counter_begins_at_random_and_goes_up() -> None:
+    """The first counter is one more than what the generator gives, and each further one is one more."""
+    said = speech()
+    first = random.Random(1).getrandbits(64)  # noqa: S311
+    assert [first + 1, first + 2, first + 3] == [next_counter(said) for _ in range(3)]
+
+
+def test_counter_goes_on_from_a_peers() -> None:
+    """After hearing a peer the next counter is one more than the peer's, never the same (1.7)."""
+    said = speech()
+    said.hear(41)
+    assert [next_counter(said), next_counter(said)] == [42, 43]
+
+
+def test_counter_wraps() -> None:
+    """All ones is followed by zero."""
+    said = speech()
+    said.hear(LAST - 1)
+    assert [next_counter(said) for _ in range(3)] == [LAST, 0, 1]
+
+
+def test_constant_counter_stays() -> None:
+    """In OpenBSD's style one value serves for the life of the host, whatever others send."""
+    said = speech(CONSTANT)
+    first = next_counter(said)
+    said.hear(41)
+    assert [first, first] == [next_counter(said), next_counter(said)]
+
+
+def test_goodbye_is_255_255_and_genuine() -> None:
+    """A goodbye differs in advbase and advskew only, and carries a digest that verifies."""
+    goodbye = parse(speech().advertisement(Saying.GOODBYE, 100).packet[20:])
+    assert (goodbye.advbase_s, goodbye.advskew) == (GOODBYE, GOODBYE)
+    assert AUTHENTICATOR.verifies(goodbye)
+
+
+def test_ethernet_header_is_ucarps() -> None:
+    """Source 00:00:5e:00:00:VHID; destination the group's MAC, or broadcast where told to."""
+    header = speech().advertisement(Saying.REGULAR, 0).ethernet_header
+    assert bytes.fromhex("01005e000012 00005e000007 0800") == header
+    to_all = speech(replace(PLAIN, broadcast=True)).advertisement(Saying.REGULAR, 0).ethernet_header
+    assert BROADCAST + header[6:] == to_all

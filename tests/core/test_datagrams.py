@@ -1,0 +1,127 @@
+"""Laws of the IPv4 header: what is built is read, and whatever arrives becomes an event."""
+
+from ipaddress import IPv4Address
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from triocarp.core import DropReason, PacketReceived, PacketUnreadable, read_datagram
+from triocarp.core.advertisement import internet_checksum
+from triocarp.core.ethernet import multicast_mac
+from triocarp.core.ipv4 import header
+
+from . import dissection
+from .hosts import Peer
+
+SOURCE, GROUP = IPv4Address("10.0.0.9"), IPv4Address("224.0.0.18")
+DATAGRAM = header(SOURCE, GROUP, tos=0x10, payload_length=36) + Peer().payload()
+READ = PacketReceived(interface="eth0", source=SOURCE, destination=GROUP, ttl=255, payload=Peer().payload())
+
+
+def with_field(offset: int, value: bytes) -> bytes:
+    """Return the datagram with other header bytes, and a right header checksum."""
+    changed = DATAGRAM[:offset] + value + DATAGRAM[offset + len(value) :]
+    unsummed = changed[:10] + bytes(2) + changed[12:20]
+    return changed[:10] + internet_checksum(unsummed).to_bytes(2, "big") + changed[12:]
+
+
+@given(
+    st.ip_addresses(v=4),
+    st.ip_addresses(v=4),
+    st.integers(0, 255),
+    st.binary(max_size=60),
+    st.integers(0, 65535),
+)
+def test_what_is_built_is_read(
+    source: IPv4Address, destination: IPv4Address, tos: int, payload: bytes, identification: int
+) -> None:
+    """A header that we build is read with the same fields, by us and by dpkt; padding behind it is cut off."""
+    built = header(source, destination, tos=tos, payload_length=len(payload), identification=identification)
+    expected = PacketReceived(interface="eth0", source=source, destination=destination, ttl=255, payload=payload)
+    assert expected == read_datagram("eth0", built + payload)
+    assert expected == read_datagram("eth0", built + payload + b"padding")
+
+    assert dissection.ip_header(built + payload) == dissection.IpHeader(
+        source=source,
+        destination=destination,
+        tos=tos,
+        ttl=255,
+        protocol=112,
+        length=20 + len(payload),
+        identification=identification,
+        dont_fragment=True,
+    )
+
+
+@given(st.binary(max_size=80))
+def test_any_bytes_become_an_event(datagram: bytes) -> None:
+    """Whatever the bytes are, the answer is an event of the interface on which they arrived."""
+    assert read_datagram("eth0", datagram).interface == "eth0"
+
+
+@given(st.integers(0, len(DATAGRAM) - 1), st.integers(0, 255))
+def test_a_changed_byte_becomes_an_event(position: int, value: int) -> None:
+    """A damaged header is never read as something else: it is refused, or the damage is in the payload."""
+    damaged = DATAGRAM[:position] + bytes((value,)) + DATAGRAM[position + 1 :]
+    event = read_datagram("eth0", damaged)
+    if damaged == DATAGRAM:
+        assert event == READ
+    elif position < 20:
+        assert isinstance(event, PacketUnreadable)
+    else:
+        assert isinstance(event, PacketReceived)
+
+
+@given(st.integers(0, len(DATAGRAM) - 1))
+def test_a_truncated_datagram_is_unreadable(length: int) -> None:
+    """A datagram that is shorter than it says, or than its header, is refused."""
+    event = read_datagram("eth0", DATAGRAM[:length])
+    expected = DropReason.SHORT_HEADER if length < 20 else DropReason.BAD_LENGTH
+    source = None if length < 20 else SOURCE
+    assert PacketUnreadable(interface="eth0", reason=expected, source=source) == event
+
+
+@pytest.mark.parametrize(
+    ("datagram", "reason", "source"),
+    [
+        pytest.param(with_field(0, b"\x65"), DropReason.SHORT_HEADER, None, id="IP version 6"),
+        pytest.param(with_field(0, b"\x44"), DropReason.SHORT_HEADER, None, id="header of 16 bytes"),
+        pytest.param(
+            with_field(2, b"\x00\x13"), DropReason.SHORT_HEADER, None, id="total length below the header's"
+        ),
+        pytest.param(with_field(9, b"\x11"), DropReason.FOREIGN, None, id="UDP"),
+        pytest.param(with_field(2, b"\xff\xff"), DropReason.BAD_LENGTH, SOURCE, id="total length beyond the end"),
+        pytest.param(with_field(6, b"\x20\x00"), DropReason.FRAGMENT, SOURCE, id="more fragments follow"),
+        pytest.param(with_field(6, b"\x40\x01"), DropReason.FRAGMENT, SOURCE, id="a later fragment"),
+        pytest.param(DATAGRAM[:8] + b"\xfe" + DATAGRAM[9:], DropReason.BAD_CHECKSUM, SOURCE, id="header checksum"),
+    ],
+)
+def test_refusal_says_why(datagram: bytes, reason: DropReason, source: IPv4Address | None) -> None:
+    """Each refusal has its reason, and the source where the header could be trusted that far."""
+    expected = PacketUnreadable(interface="eth0", reason=reason, source=source)
+    assert expected == read_datagram("eth0", datagram)
+
+
+def test_ip_options_are_skipped() -> None:
+    """A header with options is read; the payload begins behind them, as ucarp was measured to accept."""
+    options = b"\x01\x01\x01\x00"
+    unsummed = (
+        b"\x46\x10\x00\x3c" + bytes(2) + b"\x40\x00\xff\x70" + bytes(2) + SOURCE.packed + GROUP.packed + options
+    )
+    checksum = internet_checksum(unsummed).to_bytes(2, "big")
+    assert read_datagram("eth0", unsummed[:10] + checksum + unsummed[12:] + Peer().payload()) == READ
+
+
+@pytest.mark.parametrize("flags", [b"\x00\x00", b"\x40\x00", b"\x80\x00"])
+def test_flags_that_fragment_nothing_are_accepted(flags: bytes) -> None:
+    """With or without the don't-fragment bit, a whole datagram is read."""
+    assert read_datagram("eth0", with_field(6, flags)) == READ
+
+
+@given(st.integers(0, 2**28 - 1))
+def test_multicast_mac_has_the_low_23_bits(low: int) -> None:
+    """The MAC of a group is 01:00:5e and its low 23 bits, whatever the others are."""
+    group = IPv4Address(0xE0000000 | low)
+    expected = bytes.fromhex("01005e") + bytes((group.packed[1] & 0x7F, group.packed[2], group.packed[3]))
+    assert expected == multicast_mac(group)

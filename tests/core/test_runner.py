@@ -1,0 +1,120 @@
+"""A runner does what a node decides, and turns what fails into events."""
+
+from dataclasses import replace
+from ipaddress import IPv4Interface
+
+import pytest
+
+from triocarp.core import Noticed, PortFailure, State
+from triocarp.core.timing import SECOND
+
+from .hosts import PLAIN, Machine, Peer
+
+SECOND_HOST = replace(PLAIN, vhid=8, addresses=(IPv4Interface("10.0.0.101/24"),))
+TIMED_OUT = "BACKUP -> MASTER: master timed out"
+
+
+def test_failed_hold_lets_no_announcement_out() -> None:
+    """What follows a failed hold rests on it: the address is not announced."""
+    machine = Machine.listening(PLAIN)
+    machine.record.failing = {"hold"}
+    assert "announce" not in machine.run_until(3 * SECOND)
+
+
+def test_failed_release_lets_no_parting_word_out() -> None:
+    """What follows a failed release rests on it: neither last advertisement nor goodbye is sent."""
+    machine = Machine.master(replace(PLAIN, advskew=50))
+    machine.record.failing = {"release"}
+    done = machine.feed(Peer().advertises())
+    assert done[1:] == ["release failed", "notice: RELEASE_FAILED"]
+    machine.record.failing = set()
+    machine.feed(Peer().advertises(), after=SECOND // 2)
+    assert machine.run_for(SECOND // 2) == ["release", "advertise"]
+    assert machine.statistics.advertisements_sent == 2
+
+
+def test_failure_of_one_virtual_host_does_not_silence_another() -> None:
+    """In the same instant one virtual host fails to hold and the next one becomes master."""
+    machine = Machine.listening(PLAIN, SECOND_HOST)
+    machine.record.failing = {"hold 7"}
+    machine.run_until(3 * SECOND)
+    states = [machine.host_statistics_and_state(config)[1] for config in machine.configs]
+    assert states == [State.BACKUP, State.MASTER]
+    announced = [deed.vhid for deed in machine.record.deeds if deed.what == "announce"]
+    assert announced == [8]
+
+
+def test_goodbye_does_not_overtake_the_news_of_a_failed_release() -> None:
+    """Hold and up script fail in one instant, and then the release: its failure is told before the script's.
+
+    Otherwise the end of the script would let the goodbye out while the address may still answer.
+    """
+    machine = Machine.listening(replace(PLAIN, up_hook=True))
+    machine.record.failing = {"hold", "release", "run"}
+    done = machine.run_until(3 * SECOND)
+    assert "goodbye" not in done
+    assert done.index("notice: RELEASE_FAILED") < done.index("notice: HOOK_FAILED")
+    machine.record.failing = set()
+    assert machine.run_for(SECOND) == ["release", "goodbye"]
+    assert machine.statistics.advertisements_sent == 2
+
+
+def test_announcement_does_not_overtake_the_news_of_a_failed_hold() -> None:
+    """A master wakes up, steps down and takes over again; scripts and hold fail, and hold's failure is told first.
+
+    Otherwise the end of the scripts would let an announcement out for an address that is not held.
+    """
+    machine = Machine.master(replace(PLAIN, up_hook=True, down_hook=True))
+    machine.record.failing = {"hold", "run"}
+    done = machine.feed(Peer().leaves(), after=3 * SECOND)
+    assert done[:6] == [
+        "MASTER -> BACKUP: slept past the dead time",
+        "release",
+        "run down failed",
+        "BACKUP -> MASTER: master will time out",
+        "advertise",
+        "hold failed",
+    ]
+    assert "announce" not in done
+    assert done[-1] == "goodbye"
+    assert machine.statistics.announcements_sent == 1
+
+
+@pytest.mark.parametrize("failure", PortFailure)
+def test_failed_frame_is_reported_and_counted(failure: PortFailure) -> None:
+    """A frame that was not sent counts as an error and not as sent, and the host goes on."""
+    machine = Machine.listening(PLAIN)
+    machine.record.failing = {"advertise", "announce"}
+    machine.record.failure = failure
+    done = machine.run_until(3 * SECOND)
+    notices = ["notice: SEND_FAILED"] * 2
+    assert done == [TIMED_OUT, "advertise failed", "hold", "announce failed", *notices]
+    statistics = machine.statistics
+    assert (statistics.advertisements_sent, statistics.announcements_sent, statistics.send_errors) == (0, 0, 2)
+    assert isinstance(machine.record.reports[-1], Noticed)
+    assert machine.record.reports[-1].failure is failure
+
+
+def test_everything_may_fail_at_once() -> None:
+    """With every port failing, feeding still ends, again and again, and the host waits longer each time."""
+    machine = Machine.listening(replace(PLAIN, up_hook=True, down_hook=True))
+    machine.record.failing = {"advertise", "goodbye", "announce", "hold", "release", "run"}
+    machine.run_until(600 * SECOND)
+    tries = [deed for deed in machine.record.deeds if deed.what == "hold failed"]
+    assert len(tries) == 10
+    machine.stop()
+    assert machine.run_for(3 * SECOND)[-1] == "stopped"
+
+
+def test_feeding_returns_the_deadline() -> None:
+    """A driver sleeps until what `feed` returns."""
+    machine = Machine.listening(PLAIN)
+    assert machine.runner.feed(Peer().advertises(), SECOND) == machine.node.deadline == 4 * SECOND
+
+
+def test_what_is_no_port_error_is_a_bug_and_is_not_hidden() -> None:
+    """A port's bug reaches the driver's caller."""
+    machine = Machine.listening(PLAIN)
+    machine.record.failing = {"a bug in hold"}
+    with pytest.raises(ZeroDivisionError):
+        machine.run_until(3 * SECOND)
