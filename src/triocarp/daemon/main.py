@@ -134,7 +134,7 @@ async def _serve(settings: Settings, log: EventLog, early: list[int]) -> None:
             leaving_limit_s=2
             * max((script.timeout_s + GRACE_S for script in settings.scripts.values()), default=5),
             trace=log.trace if settings.debug else None,
-            rehearse=lambda: rehearse(virtual_host),
+            rehearse=lambda: rehearse(virtual_host, kernel.addresses),
         )
         async with trio.open_nursery() as nursery:
             nursery.start_soon(log.serve)

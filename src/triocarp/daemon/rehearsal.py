@@ -10,6 +10,7 @@ from ipaddress import IPv4Interface
 from typing import Final, final
 
 from triocarp.core import (
+    AddressPort,
     Hook,
     Link,
     LinkChanged,
@@ -28,12 +29,20 @@ _ANY_MAC: Final = bytes(6)
 
 
 @final
-class _Nothing:
-    """All ports at once, and none."""
+class _Practice:
+    """All ports at once. They do nothing, but for what a backup may do at any time: release what it does not hold.
+
+    The kernel's way through that is nearly the one of holding.
+    """
+
+    def __init__(self, addresses: AddressPort | None) -> None:
+        self._addresses = addresses
 
     def send(self, interface: str, frame: bytes) -> None: ...
 
-    def hold(self, interface: str, addresses: tuple[IPv4Interface, ...], lease_s: int) -> None: ...
+    def hold(self, interface: str, addresses: tuple[IPv4Interface, ...], lease_s: int) -> None:  # noqa: ARG002
+        if self._addresses is not None:
+            self._addresses.release(interface, addresses)
 
     def release(self, interface: str, addresses: tuple[IPv4Interface, ...]) -> None: ...
 
@@ -42,14 +51,15 @@ class _Nothing:
     def report(self, report: Report) -> None: ...
 
 
-def rehearse(virtual_host: VirtualHostConfig) -> None:
+def rehearse(virtual_host: VirtualHostConfig, addresses: AddressPort) -> None:
     """Go through a takeover that nobody notices.
 
     Args:
         virtual_host: whose takeover is at hand.
+        addresses: the real port. A neutral host leaves alone what it finds, and so does its rehearsal.
     """
-    nothing = _Nothing()
-    ports = Ports(frames=nothing, addresses=nothing, hooks=nothing, reports=nothing)
+    practice = _Practice(None if virtual_host.neutral else addresses)
+    ports = Ports(frames=practice, addresses=practice, hooks=practice, reports=practice)
     for _ in range(_TIMES):
         runner = Runner(Node(NodeConfig(virtual_hosts=(virtual_host,)), rng=random.Random(0)), ports)  # noqa: S311
         runner.feed(Started(), 0)
