@@ -118,7 +118,7 @@ def test_detail_is_told(detail: str) -> None:
         ),
         (
             Noticed(interface="eth0", vhid=7, notice=Notice.WORSE_MASTER, peer=PEER),
-            "a non-preferred master is advertising: announcing again (10.0.0.9)",
+            "heard an advertisement worse than ours: announced the address again (10.0.0.9)",
         ),
         (Noticed(interface="eth0", vhid=7, notice=Notice.HOOK_FAILED), "a script failed"),
         (Stopped(), "every virtual host has left"),

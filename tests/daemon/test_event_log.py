@@ -129,8 +129,8 @@ def test_notices_are_limited_for_each_kind_and_virtual_host() -> None:
     """One that is often said does not hide another."""
     lines = Book().tell(notice(), notice(), notice(vhid=8), notice(Notice.SEND_FAILED), notice())
     assert lines == [
-        "[WARNING] a non-preferred master is advertising: announcing again (10.0.0.9)",
-        "[WARNING] a non-preferred master is advertising: announcing again (10.0.0.9)",
+        "[WARNING] heard an advertisement worse than ours: announced the address again (10.0.0.9)",
+        "[WARNING] heard an advertisement worse than ours: announced the address again (10.0.0.9)",
         "[WARNING] a frame could not be sent (10.0.0.9)",
     ]
 

@@ -190,7 +190,7 @@ class PacketDropped:
 class Notice(enum.Enum):
     """Something that an operator should know, though no state changed."""
 
-    WORSE_MASTER = "a non-preferred master is advertising: announcing again"
+    WORSE_MASTER = "heard an advertisement worse than ours: announced the address again"
     ADDRESS_RESTORED = "somebody took a virtual address off the interface: it is back"
     ADDRESS_REMOVED = (
         "somebody put a virtual address on the interface of a host that is not master: it is off again"
