@@ -33,7 +33,7 @@ STATUS_BUG: Final = 70
 _STDERR: Final = 2
 
 _STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
-_SIGNALS: Final = (*_STOP_SIGNALS, signal.SIGUSR1)
+_SIGNALS: Final = (*_STOP_SIGNALS, signal.SIGUSR1, signal.SIGUSR2)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -170,6 +170,9 @@ async def _serve_signals(
             if number == signal.SIGUSR1:
                 for (interface, vhid), host in driver.node.virtual_hosts.items():
                     log.line(Level.INFO, f"{host.state.value} on {interface} id {vhid}")
+            elif number == signal.SIGUSR2:
+                # ucarp hands over. Without a handler the process would end, which is not what was meant either.
+                log.line(Level.WARNING, "SIGUSR2 ignored: handing over without stopping is not there yet")
             else:
                 log.line(Level.INFO, f"{signal.Signals(number).name}: leaving")
                 driver.feed(StopRequested())

@@ -1,0 +1,69 @@
+"""What is measured, in which unit, and what carpd shall reach."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from tests.bench.spread import Spread
+
+
+@enum.unique
+class Figure(enum.Enum):
+    """What is measured. The values are what the table calls it, with the unit.
+
+    An overhead is what comes on top of the protocol's own timer: it counts from the instant at which the
+    backup's dead timer was due, which is the dead master's last advertisement plus the dead time.
+    """
+
+    OUTAGE = "client's outage, ms"
+    TO_ADVERTISEMENT = "overhead to advertisement, ms"
+    TO_ADDRESS = "overhead to VIP in kernel, ms"
+    TO_ANNOUNCEMENT = "overhead to gratuitous ARP, ms"
+    TO_ANSWER = "overhead to the VIP's answer, ms"
+    OVERLAP = "two hosts hold the VIP for, ms"
+    BOTH_ANSWER = "two hosts answer for, s"
+    CUT_OFF = "client then cut off for, ms"
+    CUT_OFF_RUNS = "runs in which it was cut off"
+    START = "start to ready, ms"
+    RESIDENT_MASTER = "memory as master, RSS, MiB"
+    RESIDENT_BACKUP = "memory as backup, RSS, MiB"
+    SHARE_MASTER = "memory as master, PSS, MiB"
+    SHARE_BACKUP = "memory as backup, PSS, MiB"
+    PROCESSOR_MASTER = "CPU as master, % of a core"
+    PROCESSOR_BACKUP = "CPU as backup, % of a core"
+    FALSE_FAILOVERS = "false failovers"
+    LATENESS = "advertisements late by, ms"
+
+
+COUNTED: Final = frozenset({Figure.CUT_OFF_RUNS})
+"""Figures that are 1 in a run in which something happened, and 0 in others."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What a figure shall stay under, or not exceed.
+
+    Attributes:
+        median: For the median; None for no target.
+        greatest: For the greatest; None for no target.
+        exclusive: Whether the limits themselves are too much.
+    """
+
+    median: float | None = None
+    greatest: float | None = None
+    exclusive: bool = True
+
+    def met(self, spread: Spread) -> bool:
+        """Tell whether measurements meet it."""
+        pairs = ((spread.median, self.median), (spread.greatest, self.greatest))
+        return all(
+            value < limit or (value == limit and not self.exclusive) for value, limit in pairs if limit is not None
+        )
+
+    def __str__(self) -> str:
+        sign = "<" if self.exclusive else "<="
+        parts = (("med", self.median), ("max", self.greatest))
+        return " ".join(f"{name}{sign}{limit:g}" for name, limit in parts if limit is not None)
