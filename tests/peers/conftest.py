@@ -1,0 +1,30 @@
+"""The site on which carpd meets the real ucarp."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.kernel.daemons import Site
+from tests.peers.ucarp import UcarpMaker
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from triocarp.lab import Lan
+
+
+@pytest.fixture
+def site(lan: Lan, tmp_path: Path) -> Iterator[Site]:
+    """Give a watched LAN with three hosts and no daemon."""
+    network = Site(lan, tmp_path)
+    yield network
+    network.close()
+
+
+@pytest.fixture
+def ucarp(site: Site, ucarp_program: str) -> UcarpMaker:
+    """Give what starts ucarps at the site."""
+    return UcarpMaker(site, ucarp_program)

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.kernel.wire import VIP, Crafted, open_sender
+from triocarp.lab import clock
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tests.kernel.daemons import Site
+
+pytestmark = pytest.mark.kernel
+
+TCPDUMP = ("-Z", "root", "-T", "carp", "-vvv", "-n")
+
+
+def program(name: str) -> str:
+    """Return the path of a program, or skip the test; in CI, fail it."""
+    path = shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
+    if path is None:
+        reason = f"the program {name} is missing; type: sudo apt-get install {name}"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason, pytrace=False)
+        pytest.skip(reason)
+    return path
+
+
+def output(argv: Sequence[str], *, stdin: Path | None = None) -> str:
+    """Run a program and return what it prints."""
+    with (stdin or Path(os.devnull)).open("rb") as file:
+        return subprocess.run(argv, stdin=file, capture_output=True, check=True, timeout=60).stdout.decode()
+
+
+def tcpdump() -> list[str]:
+    """Return the command that reads a capture from standard input and stays who it is.
+
+    Started by root, tcpdump wants to become somebody else, and in an ordinary user's private network it can't.
+    """
+    may_change_user = Path("/proc/self/setgroups").read_text(encoding="ascii").strip() == "allow"
+    return [*(() if may_change_user else ("unshare", "--user")), program("tcpdump"), *TCPDUMP, "-r", "-"]
+
+
+@pytest.fixture
+def recording(site: Site, tmp_path: Path) -> Path:
+    """Give a capture of a carpd's whole life, and behind it one advertisement with a wrong checksum."""
+    daemon = site.master(site.one)
+    site.wire.wait_for_advertisement(site.one, count=4)
+    assert daemon.stop() == 0
+    site.wire.wait_for_goodbye(site.one)
+    with open_sender(site.two) as sender:
+        sent = clock.now()
+        sender.send(Crafted(source="10.0.0.2", spoil_checksum=True).frame())
+    site.wire.capture.wait_for(lambda frame: frame.host == "two" and frame.ip_protocol == 112, since=sent)
+    file = tmp_path / "recording.pcap"
+    site.wire.capture.write_pcap(file)
+    return file
+
+
+def test_tcpdump_reads_what_carpd_sends(recording: Path) -> None:
+    """It finds VHID, timers and counter where they belong, the checksums right, and the forged one wrong."""
+    lines = output([*tcpdump(), "proto", "112"], stdin=recording)
+    *ours, forged = [line.strip() for line in lines.splitlines() if "CARPv2-advertise" in line]
+
+    assert len(ours) >= 5
+    assert all("CARPv2-advertise 36: vhid=7" in line and "authlen=7" in line for line in ours)
+    assert all("advbase=0 advskew=26" in line for line in ours[:-1])
+    assert "advbase=255 advskew=255" in ours[-1]
+    assert not any("bad" in line for line in ours)
+    assert "bad" in forged
+    assert lines.count("ttl 255") == len(ours) + 1
+    assert lines.count("flags [DF]") == len(ours) + 1
+
+
+def test_tshark_reads_what_carpd_sends(recording: Path) -> None:
+    """It says of each checksum that it is good, but of the forged one; and of the ARP that it is gratuitous."""
+    fields = ("carp.vhid", "carp.advskew", "carp.checksum.status", "ip.checksum.status")
+    options = [option for field in fields for option in ("-e", field)]
+    tshark = [
+        program("tshark"),
+        "-n",
+        "-r",
+        str(recording),
+        "-d",
+        "ip.proto==112,carp",
+        "-o",
+        "ip.check_checksum:TRUE",
+    ]
+    *ours, forged = [
+        line.split("\t") for line in output([*tshark, "-Y", "carp", "-T", "fields", *options]).splitlines()
+    ]
+    arps = output([*tshark, "-Y", "arp.isgratuitous", "-T", "fields", "-e", "arp.src.proto_ipv4"]).split()
+
+    assert len(ours) >= 5
+    assert {tuple(fields) for fields in ours[:-1]} == {("7", "26", "1", "1")}
+    assert ours[-1] == ["7", "255", "1", "1"]
+    assert forged == ["7", "1", "0", "1"]
+    assert set(arps) == {VIP}
