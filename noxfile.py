@@ -59,8 +59,7 @@ def tests(session: nox.Session) -> None:
     """Run the tests, on every CPython that the machine has; arguments go to pytest."""
     install(session, "tests", extras="demo,sim")
     arguments = session.posargs or ["-n", "4"]
-    session.run("coverage", "erase")
-    session.run("coverage", "run", "-m", "pytest", *arguments)
+    session.run("pytest", *arguments)
 
 
 @nox.session

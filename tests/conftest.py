@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _KEY = "triocarp_private_network_refusal"
 _refusal = pytest.StashKey[str]()
+_PACKAGES = {"ip": "iproute2", "nft": "nftables"}
+"""Debian's names of the packages that are not called like their program."""
 
 
 class _WorkerNode(Protocol):
@@ -54,17 +56,22 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     reason = ""
     if peers or item.get_closest_marker("kernel") is not None:
         reason = item.config.stash[_refusal]
-    if peers and not reason and ucarp() is None:
-        reason = "the program ucarp is missing; type: sudo apt-get install ucarp"
+    needed = ["ucarp"] if peers else []
+    for marker in item.iter_markers("programs"):
+        needed.extend(marker.args)
+    missing = [name for name in needed if find_program(name) is None]
+    if missing and not reason:
+        packages = " ".join(_PACKAGES.get(name, name) for name in missing)
+        reason = f"missing programs: {', '.join(missing)}; type: sudo apt-get install {packages}"
     if reason and os.environ.get("CI") == "true":
         pytest.fail(reason, pytrace=False)
     if reason:
         pytest.skip(reason)
 
 
-def ucarp() -> str | None:
-    """Return the path of the real ucarp, or None; an ordinary user's PATH lacks its directory."""
-    return shutil.which("ucarp", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
+def find_program(name: str) -> str | None:
+    """Return the path of a program, or None; an ordinary user's PATH lacks the directories of root's."""
+    return shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
 
 
 @pytest.fixture
@@ -77,6 +84,6 @@ def lan() -> Iterator[Lan]:
 @pytest.fixture
 def ucarp_program() -> str:
     """Give the path of the real ucarp, for tests marked `peers`."""
-    program = ucarp()
+    program = find_program("ucarp")
     assert program is not None, "mark the test with pytest.mark.peers"
     return program

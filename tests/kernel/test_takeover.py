@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.kernel.daemons import SLOW
-from triocarp.lab import can_block, clock
+from triocarp.lab import clock
 
 if TYPE_CHECKING:
     from tests.kernel.daemons import Site
@@ -106,7 +106,7 @@ def test_a_split_heals_into_one_master(site: Site) -> None:
     assert again.at - healed < clock.SECOND
 
 
-@pytest.mark.skipif(not can_block(), reason="the program nft is missing")
+@pytest.mark.programs("nft")
 def test_a_one_way_cut_has_two_masters_until_it_heals(site: Site) -> None:
     """Who hears nobody is master, who hears a worse one stays it; carpd is alive and well afterwards."""
     site.pair()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from triocarp.lab import AddressFlag, Holders, Lan, can_block, private_network
+from triocarp.lab import AddressFlag, Holders, Lan, private_network
 
 if TYPE_CHECKING:
     from tests.lab.conftest import Network
@@ -177,7 +177,7 @@ def test_a_partition_separates_groups_without_carrier_loss_and_heals(network: Ne
         assert network.heard(network.two, network.client)
 
 
-@pytest.mark.skipif(not can_block(), reason="the program nft is missing")
+@pytest.mark.programs("nft")
 def test_a_block_is_one_way_until_healed(network: Network) -> None:
     """One direction between two hosts is cut, and nothing else."""
     network.lan.block(network.one, network.two)

@@ -186,6 +186,7 @@ def test_side_effect(site: Site) -> None:
     assert {OWN} == {address.ip for address in site.host.addresses()}
 
 
+@pytest.mark.programs("ip")
 async def test_bridge_port(site: Site) -> None:
     """An interface that becomes a port of a bridge, and leaves it, is never reported as removed."""
     site.start()
@@ -198,6 +199,7 @@ async def test_bridge_port(site: Site) -> None:
     assert site.read() == (DOWN,)
 
 
+@pytest.mark.programs("ip")
 async def test_renamed(site: Site) -> None:
     """An interface that gets another name is absent, and one that gets the name is there."""
     site.start()
@@ -231,6 +233,7 @@ def test_prepared_requests(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     assert [address.ip for address in site.host.addresses()] == [OWN]
 
 
+@pytest.mark.programs("ip")
 def test_new_hardware_address(site: Site) -> None:
     """Another MAC is reported with the link."""
     site.start()
@@ -241,6 +244,7 @@ def test_new_hardware_address(site: Site) -> None:
     assert LinkChanged(interface=INTERFACE, link=Link.UP, hardware_address=b"\x02\0\0\0\0\x99") == change
 
 
+@pytest.mark.programs("ip")
 def test_unimportant_news(site: Site) -> None:
     """What the kernel has to say about an interface besides its condition and its MAC is no event."""
     site.start()
@@ -251,6 +255,7 @@ def test_unimportant_news(site: Site) -> None:
     assert site.read() == ()
 
 
+@pytest.mark.programs("ip")
 def test_interface_without_arp(site: Site) -> None:
     """An address may be held although another interface has it, if that one does not do ARP."""
     site.start()

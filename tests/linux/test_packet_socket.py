@@ -190,6 +190,7 @@ def test_memberships(site: Site) -> None:
     assert set() == reported_groups(site.host)
 
 
+@pytest.mark.programs("ip")
 def test_renamed_interface(site: Site) -> None:
     """A socket whose interface now has another name is not attached any more."""
     assert site.host.run(["ip", "link", "set", INTERFACE, "down"]).returncode == 0

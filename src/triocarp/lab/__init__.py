@@ -31,7 +31,7 @@ from triocarp.lab import clock, private_network
 from triocarp.lab.capture import Capture, Frame
 from triocarp.lab.holders import Holders, Holding
 from triocarp.lab.host import INTERFACE, Host
-from triocarp.lab.lan import Lan, can_block
+from triocarp.lab.lan import Lan
 from triocarp.lab.namespace import NetworkNamespace
 from triocarp.lab.private_network import PrivateNetworkUnavailable
 from triocarp.lab.probe import Outage, Probe, Reply
@@ -52,7 +52,6 @@ __all__ = [
     "PrivateNetworkUnavailable",
     "Probe",
     "Reply",
-    "can_block",
     "clock",
     "private_network",
 ]

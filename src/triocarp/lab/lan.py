@@ -27,11 +27,6 @@ _PATH: Final = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
 _numbers = itertools.count(1)
 
 
-def can_block() -> bool:
-    """Tell whether the program `nft` is here, which `Lan.block` needs and nothing else does."""
-    return shutil.which("nft", path=_PATH) is not None
-
-
 @contextlib.contextmanager
 def _kernel_has(module: str) -> Generator[None]:
     """Say what to do about a kernel module that is missing and could not be loaded from in here."""
@@ -159,7 +154,7 @@ class Lan:
         """Drop all frames from one host to another; the other way stays open.
 
         Raises:
-            FileNotFoundError: the program `nft` is missing (see `can_block`).
+            FileNotFoundError: the program `nft` is missing.
         """
         self._blocked = True
         self._nft(
