@@ -130,17 +130,27 @@ class Daemon:
         self.wait()
 
     def freeze(self) -> None:
-        """Stop its process, as a hypervisor or a debugger does; returns when it stands still."""
+        """Stop its process while it waits for something to do, as a hypervisor does; returns when it stands still.
+
+        Stopped between two frames that belong together, it would send the second one when it goes on.
+        """
+        self._wait_for_state("SSS")
         self.process.send_signal(signal.SIGSTOP)
-        stat = Path(f"/proc/{self.process.pid}/stat")
-        deadline = time.monotonic() + EXIT_S
-        while stat.read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()[0] != "T":
-            assert time.monotonic() < deadline, "SIGSTOP has no effect"
-            time.sleep(_POLL_S)
+        self._wait_for_state("T")
 
     def resume(self) -> None:
         """Let a frozen process go on."""
         self.process.send_signal(signal.SIGCONT)
+
+    def _wait_for_state(self, states: str) -> None:
+        """Wait until the kernel has shown the main thread in these states, one after the other (proc(5))."""
+        stat = Path(f"/proc/{self.process.pid}/stat")
+        seen = ""
+        deadline = time.monotonic() + EXIT_S
+        while not seen.endswith(states):
+            assert time.monotonic() < deadline, f"not {states} but {seen[-20:]}"
+            time.sleep(_POLL_S)
+            seen += stat.read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()[0]
 
 
 class Carpd(Daemon):

@@ -119,6 +119,8 @@ def test_the_kernel_withdraws_the_address_of_a_killed_daemon(site: Site) -> None
 def test_a_daemon_that_was_frozen_past_its_dead_time_steps_down(site: Site, *, withdrawn: bool) -> None:
     """Its address is withdrawn, another host takes over, and when it goes on it listens instead of reasserting."""
     master, backup = site.pair()
+    # Not in the very moment of the announcement that follows the third: it would only be finished afterwards.
+    site.wire.wait_for_advertisement(site.one, count=4)
     master.freeze()
     frozen = clock.now()
     site.wire.wait_for_announcement(site.two)
