@@ -37,7 +37,7 @@ def draw() -> str:
             *diagram,
             "```",
             "",
-            "| from | to | cause | as reports say it |",
+            "| from | to | cause | FreeBSD's words, where it has them |",
             "|---|---|---|---|",
             *rows,
             "",

@@ -221,3 +221,34 @@ def test_the_trace_tells_what_is_in_a_packet_and_no_secret() -> None:
         "[DEBUG] packet from 10.0.0.9: badlen",
         "[DEBUG] Started()",
     ]
+
+
+def test_what_was_held_back_is_told_when_no_more_of_it_comes() -> None:
+    """The last of a kind and the number of those held back are written after a quiet interval, and then once."""
+    book = Book()
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(book.log.serve)
+            for _ in range(4):
+                book.log.report(notice())
+            await trio.sleep(INTERVAL / SECOND / 2)
+            assert len(book.lines) == 1
+            await trio.sleep(INTERVAL / SECOND)
+            assert len(book.lines) == 2
+            await trio.sleep(10 * INTERVAL / SECOND)
+            nursery.cancel_scope.cancel()
+
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+    assert book.lines[1:] == [f"{book.lines[0]} (3 like it since the last line)"]
+
+
+def test_what_was_held_back_is_told_at_the_end() -> None:
+    """A daemon that ends does not take a number with it."""
+    book = Book()
+    first = book.tell(notice())
+    assert book.tell(notice(), notice()) == []
+
+    book.log.finish()
+
+    assert book.lines == [*first, f"{first[0]} (2 like it since the last line)"]

@@ -33,7 +33,7 @@ def test_a_master_without_carrier_steps_down_at_once_and_comes_back_by_election(
 
     # The best of three: a busy machine may hold the watcher up.
     assert min(reactions) < clock.SECOND // 10
-    assert master.log.count("Switching to state: INIT - the link is down") == 3
+    assert master.log.count("Switching to state: INIT - the link is lost") == 3
     assert master.log.count("Switching to state: BACKUP - the link is up; listening for a master") == 4
 
 
@@ -85,7 +85,7 @@ def test_a_removed_interface_is_waited_for_and_used_when_it_is_back(site: Site) 
     master, backup = site.pair()
     site.one.remove_interface()
     site.holders.wait_until_holder(site.two)
-    master.wait_for_log("Switching to state: INIT - the link is down")
+    master.wait_for_log("Switching to state: INIT - the link is lost")
     site.one.create_interface()
     created = clock.now()
     master.wait_for_log("listening for a master", count=2)

@@ -26,7 +26,7 @@ def test_a_removed_address_is_back_and_announced_at_once(site: Site) -> None:
     site.wire.wait_for_advertisement(site.one, count=4)
     removed = clock.now()
     site.one.remove_address(f"{VIP}/32")
-    master.wait_for_log("somebody took a virtual address off the interface: it is back")
+    master.wait_for_log("a virtual address was gone from the interface: it is back")
     back = site.holders.wait_until_holder(site.one)
     announced = site.wire.wait_for_announcement(site.one, since=removed)
 

@@ -191,7 +191,7 @@ class Notice(enum.Enum):
     """Something that an operator should know, though no state changed."""
 
     WORSE_MASTER = "heard an advertisement worse than ours: announced the address again"
-    ADDRESS_RESTORED = "somebody took a virtual address off the interface: it is back"
+    ADDRESS_RESTORED = "a virtual address was gone from the interface: it is back"
     ADDRESS_REMOVED = (
         "somebody put a virtual address on the interface of a host that is not master: it is off again"
     )

@@ -15,8 +15,8 @@ class Link(enum.Enum):
 
     UP = "up"
     NO_CARRIER = "no carrier"
-    DOWN = "down"
-    ABSENT = "absent"
+    DOWN = "switched off"
+    ABSENT = "the interface is gone; waiting for it"
 
 
 @final

@@ -8,7 +8,7 @@ from triocarp.core.timing import SECOND
 
 _CAUSES = {
     Cause.LINK_UP: "the link is up; listening for a master",
-    Cause.LINK_DOWN: "the link is down",
+    Cause.LINK_DOWN: "the link is lost",
     Cause.MASTER_WILL_TIME_OUT: "the master is leaving",
     Cause.PREEMPTING: "preempting a worse master",
     Cause.BETTER_ADVERTISEMENT: "a better master is advertising",

@@ -411,9 +411,9 @@ class VirtualHost:
         moved = bool(event.hardware_address) and self._speech.set_hardware_address(event.hardware_address)
         if not self._link_is_usable():
             if self._state is State.MASTER:
-                self._leave(Cause.LINK_DOWN, now, parting=None)
+                self._leave(Cause.LINK_DOWN, now, parting=None, detail=event.link.value)
             elif self._state is State.BACKUP:
-                self._enter(Cause.LINK_DOWN)
+                self._enter(Cause.LINK_DOWN, detail=event.link.value)
                 self._timers.pop(Timer.MASTER_DOWN, None)
                 self._timers.pop(Timer.MASTER_LEAVING, None)
             self._parting = None

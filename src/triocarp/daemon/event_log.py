@@ -5,6 +5,7 @@ the explanation stands behind them.
 """
 
 import enum
+import math
 import time
 from collections import deque
 from collections.abc import Callable
@@ -26,7 +27,8 @@ from triocarp.core import (
     explain,
 )
 from triocarp.core.advertisement import MalformedAdvertisementError, parse
-from triocarp.daemon.rate_limit import RateLimit
+from triocarp.core.timing import SECOND
+from triocarp.daemon.rate_limit import INTERVAL, RateLimit
 
 _QUIET: Final = frozenset({DropReason.FOREIGN, DropReason.OWN, DropReason.BAD_VHID, DropReason.BAD_INTERFACE})
 """Other groups, and VRRP routers, are as good as we are: their packets are counted and not worth a line."""
@@ -65,6 +67,7 @@ class EventLog:
         self._limit = RateLimit()
         self._waiting: deque[tuple[float, Report]] = deque(maxlen=_WAITING_MAX)
         self._woken = trio.Event()
+        self._held_back: dict[DropReason | tuple[object, int], tuple[Level, Report, int]] = {}
 
     def report(self, report: Report) -> None:
         """Take note; see `triocarp.core.ports.ReportPort`.
@@ -109,9 +112,17 @@ class EventLog:
     async def serve(self) -> None:
         """Write what was taken note of, until cancelled."""
         while True:
-            await self._woken.wait()
-            self._woken = trio.Event()
-            self.flush()
+            with trio.move_on_after(INTERVAL / SECOND if self._held_back else math.inf):
+                await self._woken.wait()
+                self._woken = trio.Event()
+                self.flush()
+                continue
+            self._tell_held_back()
+
+    def finish(self) -> None:
+        """Write what was taken note of, and what the rate limit held back."""
+        self.flush()
+        self._tell_held_back()
 
     def flush(self) -> None:
         """Write what was taken note of."""
@@ -142,9 +153,20 @@ class EventLog:
         self, instant: float, level: Level, kind: DropReason | tuple[object, int], report: Report
     ) -> None:
         held_back = self._limit.admit(kind, self._clock())
-        if held_back is not None:
+        if held_back is None:
+            count = self._held_back[kind][2] if kind in self._held_back else 0
+            self._held_back[kind] = (level, report, count + 1)
+        else:
+            self._held_back.pop(kind, None)
             more = f" ({held_back} more like it since the last line)" if held_back else ""
             self._compose(instant, level, explain(report) + more)
+
+    def _tell_held_back(self) -> None:
+        """Write the last of each kind that was held back, when no more of them come."""
+        for kind, (level, report, count) in self._held_back.items():
+            self._limit.admit(kind, self._clock())
+            self._compose(time.time(), level, f"{explain(report)} ({count} like it since the last line)")
+        self._held_back.clear()
 
     def _compose(self, instant: float, level: Level, text: str) -> None:
         local = datetime.fromtimestamp(instant, tz=UTC).astimezone().replace(tzinfo=None)

@@ -6,7 +6,15 @@ from ipaddress import IPv4Interface
 from types import TracebackType
 from typing import Self, final
 
-from triocarp.core import AddressChanged, Link, LinkChanged, PortError, VirtualHostConfig, read_datagram
+from triocarp.core import (
+    AddressChanged,
+    Link,
+    LinkChanged,
+    PortError,
+    PortFailure,
+    VirtualHostConfig,
+    read_datagram,
+)
 from triocarp.daemon.driver import Dated
 from triocarp.linux.address_port import RtnetlinkAddressPort
 from triocarp.linux.interface_table import InterfaceTable
@@ -93,6 +101,10 @@ class KernelHost:
         try:
             self._connect(change.interface)
         except PortError as error:
+            if (
+                error.failure is PortFailure.NO_DEVICE
+            ):  # it went down because it goes away, and the news is on its way
+                return LinkChanged(interface=change.interface, link=Link.ABSENT)
             # Who cannot hear must not conclude that there is no master.
             self._trouble(error.detail)
             return LinkChanged(interface=change.interface, link=Link.DOWN)

@@ -81,7 +81,7 @@ def _run(settings: Settings) -> int:
         log.line(Level.ERROR, f"a bug in carpd, please report it:\n{traceback.format_exc()}")
         return STATUS_BUG
     finally:
-        log.flush()
+        log.finish()
         writer.close()
         for number in _SIGNALS:
             signal.signal(number, signal.SIG_IGN)  # Python itself puts back the default of all others as it ends
