@@ -57,7 +57,8 @@ def environment() -> dict[str, str]:
     source = str(Path(triocarp.__file__).parents[1])
     # Who tests may have switched off the buffers of Python's standard streams; who operates has not.
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
-    return {**kept, "PYTHONPATH": source}
+    path = [source, *filter(None, [kept.get("PYTHONPATH")])]
+    return {**kept, "PYTHONPATH": os.pathsep.join(path)}
 
 
 def options(
