@@ -27,7 +27,7 @@ from triocarp.core.configuration import NodeConfig, VirtualHostConfig
 from triocarp.core.effects import Hook
 from triocarp.core.ethernet import ETHERTYPE_IPV4
 from triocarp.core.events import Event, HookFinished, HookOutcome
-from triocarp.core.ipv4 import read_datagram
+from triocarp.core.datagram import read_datagram
 from triocarp.core.node import Node
 from triocarp.core.ports import HookPort, Ports, ReportPort
 from triocarp.core.runner import Runner

@@ -85,7 +85,7 @@ def test_a_truncated_datagram_is_unreadable(length: int) -> None:
 @pytest.mark.parametrize(
     ("datagram", "reason", "source"),
     [
-        pytest.param(with_field(0, b"\x65"), DropReason.SHORT_HEADER, None, id="IP version 6"),
+        pytest.param(with_field(0, b"\x55"), DropReason.SHORT_HEADER, None, id="IP version 5"),
         pytest.param(with_field(0, b"\x44"), DropReason.SHORT_HEADER, None, id="header of 16 bytes"),
         pytest.param(
             with_field(2, b"\x00\x13"), DropReason.SHORT_HEADER, None, id="total length below the header's"

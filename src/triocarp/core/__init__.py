@@ -11,6 +11,7 @@ failures back, sleep until the deadline.
 from triocarp.core.advertisement import Advertisement, MalformedAdvertisementError
 from triocarp.core.authentication import Authenticator
 from triocarp.core.configuration import ConfigurationError, NodeConfig, Problem, VirtualHostConfig
+from triocarp.core.datagram import read_datagram
 from triocarp.core.dialect import UCARP, CounterStyle, Dialect, TieRule
 from triocarp.core.effects import (
     Action,
@@ -18,37 +19,37 @@ from triocarp.core.effects import (
     Effect,
     HoldAddresses,
     Hook,
-    Notice,
-    Noticed,
-    PacketDropped,
     ReleaseAddresses,
     RenewAddresses,
-    Report,
     RunHook,
     Saying,
     SendAdvertisement,
-    StateChanged,
-    Stopped,
 )
 from triocarp.core.events import (
     AddressChanged,
+    DemotionRequested,
     EffectFailed,
     Event,
+    HealthChanged,
     HookFinished,
     HookOutcome,
     Link,
     LinkChanged,
+    MaintenanceChanged,
     PacketReceived,
     PacketUnreadable,
     Started,
     StopRequested,
+    SwitchOverRequested,
     TimerExpired,
+    WallClockChanged,
 )
 from triocarp.core.explanation import explain
-from triocarp.core.ipv4 import read_datagram
+from triocarp.core.family import Family, IPAddress, IPInterface
 from triocarp.core.node import Node
 from triocarp.core.ports import AddressPort, FramePort, HookPort, PortError, Ports, ReportPort
 from triocarp.core.reasons import Cause, DropReason, PortFailure
+from triocarp.core.reports import Notice, Noticed, PacketDropped, Report, StateChanged, Stopped
 from triocarp.core.runner import Runner
 from triocarp.core.statistics import Statistics
 from triocarp.core.transitions import TRANSITIONS, ForbiddenTransitionError, State
@@ -66,20 +67,26 @@ __all__ = [
     "Cause",
     "ConfigurationError",
     "CounterStyle",
+    "DemotionRequested",
     "Dialect",
     "DropReason",
     "Effect",
     "EffectFailed",
     "Event",
+    "Family",
     "ForbiddenTransitionError",
     "FramePort",
+    "HealthChanged",
     "HoldAddresses",
     "Hook",
     "HookFinished",
     "HookOutcome",
     "HookPort",
+    "IPAddress",
+    "IPInterface",
     "Link",
     "LinkChanged",
+    "MaintenanceChanged",
     "MalformedAdvertisementError",
     "Node",
     "NodeConfig",
@@ -106,10 +113,12 @@ __all__ = [
     "Statistics",
     "StopRequested",
     "Stopped",
+    "SwitchOverRequested",
     "TieRule",
     "TimerExpired",
     "VirtualHost",
     "VirtualHostConfig",
+    "WallClockChanged",
     "explain",
     "read_datagram",
 ]

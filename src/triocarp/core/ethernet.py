@@ -1,23 +1,31 @@
-"""Ethernet headers and the gratuitous ARP that moves an address from one host to another."""
+"""Ethernet headers, and the gratuitous ARP that moves an IPv4 address from one host to another."""
 
 from ipaddress import IPv4Address
 from typing import Final
+
+from triocarp.core.family import IPAddress
 
 BROADCAST: Final = b"\xff" * 6
 """The broadcast MAC."""
 
 ETHERTYPE_IPV4: Final = b"\x08\x00"
+ETHERTYPE_IPV6: Final = b"\x86\xdd"
 ETHERTYPE_ARP: Final = b"\x08\x06"
 
 _ARP_REQUEST_FOR_IPV4_OVER_ETHERNET: Final = bytes.fromhex("0001 0800 06 04 0001")
 
 
-def multicast_mac(group: IPv4Address) -> bytes:
-    """Return the MAC of an IPv4 multicast group: 01:00:5e and the low 23 bits (RFC 1112, section 6.4).
+def multicast_mac(group: IPAddress) -> bytes:
+    """Return the MAC of a multicast group.
+
+    IPv4: 01:00:5e and the low 23 bits (RFC 1112, section 6.4). IPv6: 33:33 and the last four bytes (RFC 2464,
+    section 7).
 
     Args:
         group: a multicast address.
     """
+    if not isinstance(group, IPv4Address):
+        return b"\x33\x33" + group.packed[-4:]
     return (0x01005E000000 | (int(group) & 0x7FFFFF)).to_bytes(6, "big")
 
 

@@ -2,10 +2,10 @@
 
 import enum
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Interface
 from typing import TypeAlias, final
 
 from triocarp.core.effects import Action, Hook
+from triocarp.core.family import IPAddress, IPInterface
 from triocarp.core.reasons import DropReason, PortFailure
 
 
@@ -38,15 +38,15 @@ class PacketReceived:
 
     Attributes:
         interface: where.
-        source: IP source address; may be 0.0.0.0 or a virtual address.
+        source: IP source address; may be unspecified (0.0.0.0) or a virtual address.
         destination: IP destination address.
         ttl: time to live, or hop limit.
         payload: what follows the IP header.
     """
 
     interface: str
-    source: IPv4Address
-    destination: IPv4Address
+    source: IPAddress
+    destination: IPAddress
     ttl: int
     payload: bytes
 
@@ -64,7 +64,7 @@ class PacketUnreadable:
 
     interface: str
     reason: DropReason
-    source: IPv4Address | None = None
+    source: IPAddress | None = None
 
 
 @final
@@ -97,7 +97,7 @@ class AddressChanged:
     """
 
     interface: str
-    address: IPv4Interface
+    address: IPInterface
     present: bool
 
 
@@ -149,6 +149,78 @@ class EffectFailed:
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WallClockChanged:
+    """The wall clock is now this far from the clock of the instants: told at the start, and when it was set.
+
+    Only sealed counters look at it. Repeat it now and then, for the two clocks drift apart.
+
+    Attributes:
+        offset: nanoseconds to add to an instant to have nanoseconds since the Unix epoch.
+    """
+
+    offset: int
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthChanged:
+    """A health check of the host's service has a new result.
+
+    Attributes:
+        check: its name.
+        healthy: whether it passed.
+        failover_group: the virtual hosts that it is about; None for all.
+    """
+
+    check: str
+    healthy: bool
+    failover_group: str | None = None
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaintenanceChanged:
+    """The operator takes the host out of service, or puts it back. A master hands over at once.
+
+    Attributes:
+        active: whether it is out of service now.
+        failover_group: the virtual hosts that it is about; None for all.
+    """
+
+    active: bool
+    failover_group: str | None = None
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemotionRequested:
+    """The operator sets how much the host shall count as worse; it stands in the place of what was asked before.
+
+    Attributes:
+        amount: added to the other causes' amounts; may be negative, and the sum is clamped.
+        failover_group: the virtual hosts that it is about; None for all.
+    """
+
+    amount: int
+    failover_group: str | None = None
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwitchOverRequested:
+    """The operator asks a master to hand over now, and not to come back for a while (ucarp's SIGUSR2).
+
+    Attributes:
+        hold_down: nanoseconds in which the host does not become master, whatever it hears.
+        failover_group: the virtual hosts that it is about; None for all.
+    """
+
+    hold_down: int
+    failover_group: str | None = None
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StopRequested:
     """The operator asks the host to leave. `Stopped` follows when it has left."""
 
@@ -162,6 +234,11 @@ Event: TypeAlias = (
     | AddressChanged
     | HookFinished
     | EffectFailed
+    | WallClockChanged
+    | HealthChanged
+    | MaintenanceChanged
+    | DemotionRequested
+    | SwitchOverRequested
     | StopRequested
 )
 """All that a `Node` can be told."""

@@ -2,8 +2,8 @@
 
 from typing import assert_never
 
-from triocarp.core.effects import Noticed, PacketDropped, Report, StateChanged, Stopped
 from triocarp.core.reasons import Cause, DropReason
+from triocarp.core.reports import Noticed, PacketDropped, Report, StateChanged, Stopped
 from triocarp.core.timing import SECOND
 
 _CAUSES = {

@@ -39,7 +39,7 @@ def header(
     return unsummed[:10] + internet_checksum(unsummed).to_bytes(2, "big") + unsummed[12:]
 
 
-def read_datagram(interface: str, datagram: bytes) -> PacketReceived | PacketUnreadable:
+def read(interface: str, datagram: bytes) -> PacketReceived | PacketUnreadable:
     """Return what a received IPv4 datagram is to a `Node`.
 
     Args:

@@ -14,7 +14,7 @@ from typing import assert_never, final
 
 from triocarp.core import advertisement
 from triocarp.core.configuration import NodeConfig
-from triocarp.core.effects import Effect, PacketDropped, Stopped
+from triocarp.core.effects import Effect
 from triocarp.core.events import (
     AddressChanged,
     EffectFailed,
@@ -29,6 +29,7 @@ from triocarp.core.events import (
 )
 from triocarp.core.ipv4 import TTL
 from triocarp.core.reasons import DropReason
+from triocarp.core.reports import PacketDropped, Stopped
 from triocarp.core.statistics import Statistics
 from triocarp.core.virtual_host import HostEvent, VirtualHost
 

@@ -1,12 +1,13 @@
 """What a virtual host has decided to do, in order, until the decision is complete."""
 
-from ipaddress import IPv4Address
 from typing import final
 
 from triocarp.core.configuration import VirtualHostConfig
-from triocarp.core.effects import Effect, Hook, Notice, Noticed, PacketDropped, RunHook, StateChanged
+from triocarp.core.effects import Effect, Hook, RunHook
 from triocarp.core.events import PacketReceived
+from triocarp.core.family import IPAddress
 from triocarp.core.reasons import Cause, DropReason, PortFailure
+from triocarp.core.reports import Notice, Noticed, PacketDropped, StateChanged
 from triocarp.core.transitions import State
 
 
@@ -45,7 +46,7 @@ class Outbox:
         new: State,
         cause: Cause,
         *,
-        peer: IPv4Address | None,
+        peer: IPAddress | None,
         silence: int | None,
         rejected: tuple[tuple[DropReason, int], ...],
         detail: str,
@@ -80,7 +81,7 @@ class Outbox:
         self,
         notice: Notice,
         *,
-        peer: IPv4Address | None = None,
+        peer: IPAddress | None = None,
         failure: PortFailure | None = None,
         detail: str = "",
     ) -> None:

@@ -6,11 +6,12 @@ reported later as an event.
 """
 
 from dataclasses import dataclass
-from ipaddress import IPv4Interface
 from typing import Protocol, final
 
-from triocarp.core.effects import Hook, Report
+from triocarp.core.effects import Hook
+from triocarp.core.family import IPInterface
 from triocarp.core.reasons import PortFailure
+from triocarp.core.reports import Report
 
 
 @final
@@ -43,11 +44,29 @@ class FramePort(Protocol):
         """
         ...
 
+    def send_packet(self, interface: str, packet: bytes) -> None:
+        """Send one IP packet as it is, to the next hop that the system's routes and neighbours give.
+
+        While the next hop's MAC is not known the system keeps the packet, and may lose it without a word.
+
+        Args:
+            interface: through which.
+            packet: from the IP header on, IPv4 or IPv6, with whatever source address.
+
+        Raises:
+            PortError: `LINK_DOWN`, `NO_DEVICE`, `NO_ROUTE`, `NO_BUFFER` or `OTHER`. The packet was not sent.
+        """
+        ...
+
 
 class AddressPort(Protocol):
-    """Changes the addresses of interfaces. Every call is complete when it returns."""
+    """Changes the addresses of interfaces, of both families. Every call is complete when it returns.
 
-    def hold(self, interface: str, addresses: tuple[IPv4Interface, ...], lease_s: int) -> None:
+    An IPv6 address can be used as soon as it is there, without duplicate address detection (RFC 4862, section
+    5.4), which would make it wait for a second. Mastership is what makes it unique.
+    """
+
+    def hold(self, interface: str, addresses: tuple[IPInterface, ...], lease_s: int) -> None:
         """Put addresses on an interface, or renew those that are there.
 
         All or nothing: when one of them fails, those that this call has added are taken off again.
@@ -63,7 +82,7 @@ class AddressPort(Protocol):
         """
         ...
 
-    def release(self, interface: str, addresses: tuple[IPv4Interface, ...]) -> None:
+    def release(self, interface: str, addresses: tuple[IPInterface, ...]) -> None:
         """Take addresses off an interface, whatever prefix length they have there.
 
         An address, or an interface, that is not there is no error: what was wanted is so.

@@ -52,5 +52,7 @@ class PortFailure(enum.Enum):
     NO_PERMISSION = "no permission"
     ADDRESS_TAKEN = "address taken"
     LINK_DOWN = "link is down"
+    NO_ROUTE = "no route"
+    TOO_LATE = "too late"
     NO_BUFFER = "no buffer space"
     OTHER = "failed"

@@ -8,18 +8,15 @@ from triocarp.core.effects import (
     Announce,
     Effect,
     HoldAddresses,
-    Noticed,
-    PacketDropped,
     ReleaseAddresses,
     RenewAddresses,
     RunHook,
     SendAdvertisement,
-    StateChanged,
-    Stopped,
 )
 from triocarp.core.events import EffectFailed, Event
 from triocarp.core.node import Node
 from triocarp.core.ports import PortError, Ports
+from triocarp.core.reports import Noticed, PacketDropped, StateChanged, Stopped
 
 
 @final

@@ -94,6 +94,7 @@ class Speech:
             interface=config.interface,
             vhid=config.vhid,
             saying=saying,
+            destination=config.group,
             ethernet_header=self._ethernet_header,
             packet=self._ip_header + advertisement.build(),
         )

@@ -25,7 +25,6 @@ from triocarp.core.effects import (
     Effect,
     HoldAddresses,
     Hook,
-    Notice,
     ReleaseAddresses,
     RenewAddresses,
     RunHook,
@@ -48,6 +47,7 @@ from triocarp.core.hook_sequence import HookSequence
 from triocarp.core.outbox import Outbox
 from triocarp.core.preference import Preference, compare, wins_tie
 from triocarp.core.reasons import Cause, DropReason, PortFailure
+from triocarp.core.reports import Notice
 from triocarp.core.speech import Speech
 from triocarp.core.statistics import Statistics
 from triocarp.core.timing import SECOND, advertisement_interval
