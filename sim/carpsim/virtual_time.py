@@ -24,10 +24,10 @@ import trio.testing
 from carpsim.host_network import HostNetwork, Interface
 from carpsim.segment import Segment, Station
 from triocarp.core.configuration import NodeConfig, VirtualHostConfig
+from triocarp.core.datagram import read_datagram
 from triocarp.core.effects import Hook
 from triocarp.core.ethernet import ETHERTYPE_IPV4
 from triocarp.core.events import Event, HookFinished, HookOutcome
-from triocarp.core.datagram import read_datagram
 from triocarp.core.node import Node
 from triocarp.core.ports import HookPort, Ports, ReportPort
 from triocarp.core.runner import Runner

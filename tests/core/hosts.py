@@ -24,6 +24,7 @@ from triocarp.core import (
     StopRequested,
     TimerExpired,
     VirtualHostConfig,
+    covered_addresses,
 )
 from triocarp.core.advertisement import GOODBYE
 from triocarp.core.configuration import CARP_GROUP
@@ -66,7 +67,7 @@ class Peer:
             advskew=self.advskew if advskew is None else advskew,
             advbase_s=self.advbase_s if advbase_s is None else advbase_s,
             counter=counter,
-            digest=Authenticator(self.password, self.vhid, (self.address,)).digest(counter),
+            digest=Authenticator(self.password, self.vhid, covered_addresses((self.address,))).digest(counter),
         ).build()
 
     def packet(self, payload: bytes, *, ttl: int = 255, destination: IPv4Address = CARP_GROUP) -> PacketReceived:

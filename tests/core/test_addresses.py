@@ -7,6 +7,7 @@ import pytest
 
 from triocarp.core import (
     AddressChanged,
+    DemotionCause,
     EffectFailed,
     HoldAddresses,
     Noticed,
@@ -80,7 +81,7 @@ def test_address_that_vanishes_too_often_is_given_up() -> None:
         assert machine.remove_address() == RESTORED
     done = machine.remove_address()
     assert done == [FAILS, "release", "goodbye", "notice: HOLDING_BACK"]
-    assert machine.node.deadline == machine.now + 3 * SECOND
+    assert machine.node.virtual_hosts["eth0", PLAIN.vhid].takeover_due == machine.now + 3 * SECOND
     report = [report for report in machine.record.reports if isinstance(report, StateChanged)][-1]
     assert report.detail == "somebody keeps removing 10.0.0.100/24"
 
@@ -212,11 +213,12 @@ def test_held_back_host_does_not_preempt(packet: PacketReceived) -> None:
     machine.record.failing = {"hold"}
     machine.run_until(3 * SECOND)
     machine.record.failing.clear()
-    host = machine.node.virtual_hosts["eth0", PLAIN.vhid]
-    assert host.demoted(machine.now)
+    demotion = machine.node.failover_groups["7@eth0"].demotion
+    assert demotion.causes == ((DemotionCause.ADDRESS_FAILURE, "7@eth0", 240),)
     assert machine.feed(packet, after=SECOND - 1) == []
-    assert machine.feed(Peer(advskew=9).advertises(), after=1)[0] == "BACKUP -> MASTER: preempting a slower master"
-    assert not host.demoted(machine.now)
+    machine.run_for(1)
+    assert demotion.total == 0
+    assert machine.feed(Peer(advskew=9).advertises())[0] == "BACKUP -> MASTER: preempting a slower master"
 
 
 def test_failed_renewal_is_reported_only() -> None:

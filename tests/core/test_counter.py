@@ -3,26 +3,33 @@
 import random
 from dataclasses import replace
 
-from triocarp.core import UCARP, Authenticator, CounterStyle, Saying, VirtualHostConfig
+from triocarp.core import UCARP, CounterStyle, Keyring, Saying, SendAdvertisement, Transport, VirtualHostConfig
 from triocarp.core.advertisement import GOODBYE, parse
 from triocarp.core.ethernet import BROADCAST
+from triocarp.core.sealed_counter import CounterSeal
 from triocarp.core.speech import Speech
 
 from .hosts import PASSWORD, PLAIN, VIRTUAL_ADDRESS
 
-AUTHENTICATOR = Authenticator(PASSWORD, PLAIN.vhid, (VIRTUAL_ADDRESS.ip,))
+KEYRING = Keyring((PASSWORD,), PLAIN.vhid, (VIRTUAL_ADDRESS.ip,), UCARP)
 LAST = 2**64 - 1
 CONSTANT = replace(PLAIN, dialect=replace(UCARP, counter_style=CounterStyle.CONSTANT))
 
 
 def speech(config: VirtualHostConfig = PLAIN) -> Speech:
     """Return the speech of a host, always with the same first counter."""
-    return Speech(config, AUTHENTICATOR, random.Random(1))  # noqa: S311
+    return Speech(config, KEYRING, CounterSeal(PASSWORD), lambda *_: None, random.Random(1))  # noqa: S311
+
+
+def said_by(said: Speech, saying: Saying = Saying.REGULAR) -> SendAdvertisement:
+    """Say something, and return it."""
+    (advertisement,) = said.advertisements(saying, 0, 0, None)
+    return advertisement
 
 
 def next_counter(said: Speech) -> int:
     """Say something and return its counter."""
-    return parse(said.advertisement(Saying.REGULAR, 0).packet[20:]).counter
+    return parse(said_by(said).packet[20:]).counter
 
 
 def test_counter_begins_at_random_and_goes_up() -> None:
@@ -56,14 +63,14 @@ def test_constant_counter_stays() -> None:
 
 def test_goodbye_is_255_255_and_genuine() -> None:
     """A goodbye differs in advbase and advskew only, and carries a digest that verifies."""
-    goodbye = parse(speech().advertisement(Saying.GOODBYE, 100).packet[20:])
+    goodbye = parse(said_by(speech(), Saying.GOODBYE).packet[20:])
     assert (goodbye.advbase_s, goodbye.advskew) == (GOODBYE, GOODBYE)
-    assert AUTHENTICATOR.verifies(goodbye)
+    assert KEYRING.key_of(goodbye.counter, goodbye.digest) == 0
 
 
 def test_ethernet_header_is_ucarps() -> None:
     """Source 00:00:5e:00:00:VHID; destination the group's MAC, or broadcast where told to."""
-    header = speech().advertisement(Saying.REGULAR, 0).ethernet_header
+    header = said_by(speech()).ethernet_header
     assert bytes.fromhex("01005e000012 00005e000007 0800") == header
-    to_all = speech(replace(PLAIN, broadcast=True)).advertisement(Saying.REGULAR, 0).ethernet_header
+    to_all = said_by(speech(replace(PLAIN, transport=Transport.BROADCAST))).ethernet_header
     assert BROADCAST + header[6:] == to_all

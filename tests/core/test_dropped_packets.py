@@ -12,6 +12,7 @@ from triocarp.core import (
     Node,
     NodeConfig,
     PacketDropped,
+    PacketReceived,
     PacketUnreadable,
     State,
     StateChanged,
@@ -54,6 +55,7 @@ OURS: dict[str, tuple[Event, DropReason]] = {
     ),
     "sent to us alone": (PEER.packet(PEER.payload(), destination=PLAIN.source), DropReason.BAD_DESTINATION),
     "our own": (replace(PEER, source=PLAIN.source).advertises(), DropReason.OWN),
+    "VRRP with our number": (PEER.packet(bytes.fromhex("3107640100640000c0000201")), DropReason.FOREIGN),
 }
 NOBODYS: dict[str, tuple[Event, DropReason]] = {
     "unknown VHID": (replace(PEER, vhid=8).advertises(), DropReason.BAD_VHID),
@@ -67,7 +69,7 @@ NOBODYS: dict[str, tuple[Event, DropReason]] = {
     ),
     "other interface": (replace(PEER, interface="eth1").advertises(), DropReason.BAD_INTERFACE),
     "truncated": (PEER.packet(PEER.payload()[:35]), DropReason.BAD_LENGTH),
-    "VRRP": (PEER.packet(bytes.fromhex("3107640100640000c0000201")), DropReason.FOREIGN),
+    "VRRP with another number": (PEER.packet(bytes.fromhex("3108640100640000c0000201")), DropReason.FOREIGN),
     "a fragment": (
         PacketUnreadable(interface="eth0", reason=DropReason.FRAGMENT, source=PEER.source),
         DropReason.FRAGMENT,
@@ -86,7 +88,8 @@ def test_packet_is_dropped_and_changes_nothing(state: State, event: Event, reaso
     """One report and nothing else, in whatever state; the timers go on (9.4 row 12)."""
     machine = Machine.listening(PLAIN) if state is State.BACKUP else Machine.master()
     deadline = machine.node.deadline
-    assert machine.feed(event, after=1) == [f"dropped: {reason.value}"]
+    told = [deed for deed in machine.feed(event, after=1) if not deed.startswith("notice: ")]
+    assert told == [f"dropped: {reason.value}"]
     assert (state, deadline) == (machine.state, machine.node.deadline)
 
 
@@ -98,8 +101,16 @@ def test_packet_for_a_virtual_host_is_counted_there(event: Event, reason: DropRe
     assert (1, {reason: 1}) == (machine.statistics.received, dict(machine.statistics.dropped))
     assert (machine.node.statistics.received, dict(machine.node.statistics.dropped)) == (0, {})
     source = PLAIN.source if reason is DropReason.OWN else PEER.source
-    expected = PacketDropped(interface="eth0", reason=reason, source=source, vhid=PLAIN.vhid)
-    assert expected == machine.record.reports[-1]
+    assert isinstance(event, PacketReceived)
+    expected = PacketDropped(
+        interface="eth0",
+        reason=reason,
+        source=source,
+        vhid=PLAIN.vhid,
+        destination=event.destination,
+        ttl=event.ttl,
+    )
+    assert [expected] == [report for report in machine.record.reports if isinstance(report, PacketDropped)]
 
 
 @pytest.mark.parametrize(("event", "reason"), NOBODYS.values(), ids=NOBODYS.keys())
@@ -120,10 +131,11 @@ def test_odd_sources_are_accepted(source: IPv4Address) -> None:
 
 
 def test_vrrp_router_on_the_segment_is_harmless() -> None:
-    """A VRRP router with our number is counted as foreign, for years (9.4 row 19)."""
+    """A VRRP router with our number is counted as foreign, for years, and told about once (9.4 row 19)."""
     machine = Machine.listening(PLAIN)
-    for _ in range(2):
-        assert machine.feed(NOBODYS["VRRP"][0], after=SECOND) == ["dropped: foreign"]
+    expected = ["dropped: foreign", "notice: VRRP_SAME_NUMBER"]
+    assert expected == machine.feed(OURS["VRRP with our number"][0], after=SECOND)
+    assert machine.feed(OURS["VRRP with our number"][0], after=SECOND) == ["dropped: foreign"]
     assert machine.run_until(3 * SECOND)[0] == "BACKUP -> MASTER: master timed out"
 
 
@@ -144,6 +156,12 @@ def test_node_without_virtual_hosts_drops_everything() -> None:
     """A node with nothing configured has nothing to do."""
     node = Node(NodeConfig(virtual_hosts=()), rng=random.Random(1))  # noqa: S311
     assert node.handle(PEER.advertises(), 0) == (
-        PacketDropped(interface="eth0", reason=DropReason.BAD_INTERFACE, source=PEER.source),
+        PacketDropped(
+            interface="eth0",
+            reason=DropReason.BAD_INTERFACE,
+            source=PEER.source,
+            destination=GROUP,
+            ttl=255,
+        ),
     )
     assert node.deadline is None

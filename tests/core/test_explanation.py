@@ -22,7 +22,7 @@ from triocarp.core import (
 
 PEER = IPv4Address("10.0.0.9")
 
-REJECTED = "2 rejected in that time: bad digest (check password, VHID and virtual address)"
+REJECTED = "2 rejected in that time for a bad HMAC"
 
 REPORTS: list[Report] = [
     *(
@@ -109,12 +109,12 @@ def test_detail_is_told(detail: str) -> None:
             "the virtual address could not be held: no permission",
         ),
         (
-            PacketDropped(interface="eth0", reason=DropReason.BAD_TTL, source=PEER, vhid=7),
-            "dropped a packet from 10.0.0.9 for VHID 7: wrong TTL (a router forwarded it)",
+            PacketDropped(interface="eth0", reason=DropReason.BAD_TTL, source=PEER, vhid=7, ttl=64),
+            "dropped a packet from 10.0.0.9 for VHID 7: wrong TTL: a router forwarded it (TTL 64 in the place of 255)",
         ),
         (
             PacketDropped(interface="eth0", reason=DropReason.SHORT_HEADER),
-            "dropped a packet: shorter than its IP header",
+            "dropped a packet: it is shorter than its IP header",
         ),
         (
             Noticed(interface="eth0", vhid=7, notice=Notice.WORSE_MASTER, peer=PEER),

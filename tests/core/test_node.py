@@ -108,11 +108,13 @@ def test_deadline_is_the_earliest() -> None:
 
 
 def test_next_takeover_is_the_earliest() -> None:
-    """A driver may ask when the node will become master if nothing is heard; a master waits for no takeover."""
+    """A driver may ask whether the next deadline is a takeover; a master waits for none."""
     slow = replace(SECOND_HOST, advbase_s=2)
     machine = Machine.listening(slow, PLAIN)
     assert machine.node.takeover_due == 3 * SECOND
     machine.run_until(3 * SECOND)
+    assert (machine.node.takeover_due, machine.node.deadline) == (None, 4 * SECOND)
+    machine.run_until(5 * SECOND)
     assert machine.node.takeover_due == 6 * SECOND
     machine.run_until(6 * SECOND)
     assert machine.node.takeover_due is None

@@ -7,8 +7,15 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from triocarp.core import TieRule
-from triocarp.core.preference import Preference, compare, wins_tie
-from triocarp.core.timing import ADVSKEW_UNIT, SECOND, advertisement_interval, dead_time, lease_seconds
+from triocarp.core.preference import Preference, Standing, compare, wins_tie
+from triocarp.core.timing import (
+    ADVSKEW_UNIT,
+    SECOND,
+    advertisement_interval,
+    dead_time,
+    lease_seconds,
+    overdue_interval,
+)
 
 BYTES = st.integers(0, 255)
 RATIOS = st.integers(1, 255)
@@ -84,18 +91,17 @@ def test_comparison_is_of_seconds_first(peer_s: int, peer_skew: int, own_s: int,
     """Seconds are compared first and then 1/256 seconds; the smaller is preferred."""
     peer, own = (peer_s, peer_skew), (own_s, own_skew)
     expected = {-1: Preference.BETTER, 0: Preference.EQUAL, 1: Preference.WORSE}[(peer > own) - (peer < own)]
-    assert expected is compare(in_nanoseconds(peer), in_nanoseconds(own))
+    assert expected is compare(Standing(0, in_nanoseconds(peer)), Standing(0, in_nanoseconds(own)))
 
 
 @given(BYTES, BYTES, BYTES, BYTES, RATIOS)
 def test_will_time_out_is_the_specifications(
     peer_s: int, peer_skew: int, own_s: int, own_skew: int, ratio: int
 ) -> None:
-    """A peer's interval exceeds our dead time exactly where the peer's pair exceeds (ratio x advbase, advskew)."""
+    """A peer is overdue exactly where its pair exceeds (ratio x advbase, advskew)."""
     assume(own_s > 0)
     expected = (peer_s, peer_skew) > (ratio * own_s, own_skew)
-    dead = dead_time(own_s, own_skew, ratio, multiplies_advskew=False)
-    assert expected == (advertisement_interval(peer_s, peer_skew) > dead)
+    assert expected == (advertisement_interval(peer_s, peer_skew) > overdue_interval(own_s, own_skew, ratio))
 
 
 def little_endian_word(address: IPv4Address) -> int:

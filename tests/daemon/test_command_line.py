@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from triocarp.core import Hook
+from triocarp.core import Hook, Transport
 from triocarp.daemon.command_line import STATUS_SETTINGS, STATUS_START, SettingsError, read
 from triocarp.daemon.settings import Script, Settings
 
@@ -32,7 +32,7 @@ def test_the_defaults_are_ucarp_s() -> None:
     assert host.addresses == (IPv4Interface("10.0.0.100/32"),)
     assert (host.source, host.group) == (IPv4Address("10.0.0.5"), IPv4Address("224.0.0.18"))
     assert (host.advbase_s, host.advskew, host.dead_ratio) == (1, 0, 3)
-    assert not any((host.preempt, host.neutral, host.ignore_carrier, host.broadcast, host.up_hook, host.down_hook))
+    assert not any((host.preempt, host.neutral, host.ignore_carrier, host.up_hook, host.down_hook))
     assert host.manages_addresses
     assert not settings(*NEEDED).scripts
     assert not settings(*NEEDED).debug
@@ -76,8 +76,8 @@ def test_the_defaults_are_ucarp_s() -> None:
         (("--neutral",), "neutral", True),
         (("-S",), "ignore_carrier", True),
         (("--ignoreifstate",), "ignore_carrier", True),
-        (("-M",), "broadcast", True),
-        (("--nomcast",), "broadcast", True),
+        (("-M",), "transport", Transport.BROADCAST),
+        (("--nomcast",), "transport", Transport.BROADCAST),
         (("-zPS",), "preempt", True),
         (("--shutdown",), "preempt", False),
         (("word", "-P", "another"), "preempt", True),

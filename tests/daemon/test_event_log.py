@@ -22,6 +22,7 @@ from triocarp.core import (
     State,
     StateChanged,
     Stopped,
+    covered_addresses,
 )
 from triocarp.core.timing import SECOND
 from triocarp.daemon.event_log import EventLog, Level
@@ -207,7 +208,7 @@ def test_the_task_writes_what_is_reported() -> None:
 def test_the_trace_tells_what_is_in_a_packet_and_no_secret() -> None:
     """An advertisement with its fields, another event as it is, and what cannot be read with the reason."""
     password = b"Geh3imnis"
-    digest = Authenticator(password, 7, (IPv4Address("10.0.0.100"),)).digest(0x2A)
+    digest = Authenticator(password, 7, covered_addresses((IPv4Address("10.0.0.100"),))).digest(0x2A)
     payload = Advertisement(vhid=7, advskew=9, advbase_s=1, counter=0x2A, digest=digest).build()
     book = Book(debug=True)
     for data in (payload, payload[:20]):

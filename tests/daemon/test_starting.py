@@ -4,14 +4,14 @@ from ipaddress import IPv4Address, IPv4Interface
 
 import pytest
 
-from triocarp.core import Link, VirtualHostConfig
+from triocarp.core import Link, Transport, VirtualHostConfig
 from triocarp.daemon.starting import StartError, check_interface
 from triocarp.linux.interface_table import InterfaceTable
 from triocarp.linux.rtnetlink_messages import AddressReport, LinkReport
 
 
 def virtual_host(
-    *, interface: str = "eth0", source: str = "10.0.0.5", broadcast: bool = False
+    *, interface: str = "eth0", source: str = "10.0.0.5", transport: Transport = Transport.MULTICAST
 ) -> VirtualHostConfig:
     """Return a virtual host."""
     return VirtualHostConfig(
@@ -20,7 +20,7 @@ def virtual_host(
         password=b"secret",
         addresses=(IPv4Interface("10.0.0.100/24"),),
         source=IPv4Address(source),
-        broadcast=broadcast,
+        transport=transport,
     )
 
 
@@ -68,6 +68,6 @@ def test_a_foreign_source_address_is_refused_and_the_right_ones_are_named(table:
 
 def test_with_broadcast_the_source_address_may_be_any(table: InterfaceTable) -> None:
     """Ucarp does not look at it with -M either."""
-    check_interface(virtual_host(source="10.9.9.9", broadcast=True), table)
+    check_interface(virtual_host(source="10.9.9.9", transport=Transport.BROADCAST), table)
     with pytest.raises(StartError):
-        check_interface(virtual_host(interface="eth9", broadcast=True), table)
+        check_interface(virtual_host(interface="eth9", transport=Transport.BROADCAST), table)

@@ -12,6 +12,7 @@ from triocarp.core import (
     Authenticator,
     Event,
     Hook,
+    IPInterface,
     Noticed,
     PacketDropped,
     PacketReceived,
@@ -23,6 +24,7 @@ from triocarp.core import (
     StateChanged,
     Stopped,
     VirtualHostConfig,
+    covered_addresses,
 )
 from triocarp.core.advertisement import GOODBYE, parse
 from triocarp.core.ethernet import ETHERTYPE_ARP
@@ -57,7 +59,7 @@ def advertisement(*, advbase_s: int = 1, advskew: int = 0, vhid: int = 7) -> Pac
         advskew=advskew,
         advbase_s=advbase_s,
         counter=1,
-        digest=Authenticator(b"secret", vhid, (VIP.ip,)).digest(1),
+        digest=Authenticator(b"secret", vhid, covered_addresses((VIP.ip,))).digest(1),
     ).build()
     return PacketReceived(
         interface="eth0", source=PEER, destination=IPv4Address("224.0.0.18"), ttl=255, payload=payload
@@ -131,11 +133,15 @@ class Journal:
             what = "goodbye" if parse(frame[_ADVERTISEMENT:]).is_goodbye else "advertise"
         self._do(what).frames.send(interface, frame)
 
-    def hold(self, interface: str, addresses: tuple[IPv4Interface, ...], lease_s: int) -> None:
+    def send_packet(self, interface: str, packet: bytes) -> None:
+        """Write down an advertisement to a peer, and send it."""
+        self._do("advertise").frames.send_packet(interface, packet)
+
+    def hold(self, interface: str, addresses: tuple[IPInterface, ...], lease_s: int) -> None:
         """Write down that addresses are held or renewed, and hold them."""
         self._do("hold").addresses.hold(interface, addresses, lease_s)
 
-    def release(self, interface: str, addresses: tuple[IPv4Interface, ...]) -> None:
+    def release(self, interface: str, addresses: tuple[IPInterface, ...]) -> None:
         """Write down that addresses are released, and release them."""
         self._do("release").addresses.release(interface, addresses)
 

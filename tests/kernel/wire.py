@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, Final
 
-from triocarp.core import Advertisement, Authenticator, PacketReceived, read_datagram
+from triocarp.core import Advertisement, Authenticator, PacketReceived, covered_addresses, read_datagram
 from triocarp.core.advertisement import PROTOCOL, MalformedAdvertisementError, parse
 from triocarp.core.configuration import CARP_GROUP
 from triocarp.core.ethernet import ETHERTYPE_IPV4, ethernet_header, multicast_mac
@@ -175,7 +175,9 @@ class Crafted:
         return ethernet + bytes(ip_header) + payload
 
     def _advertisement(self) -> bytes:
-        signer = Authenticator(self.password.encode(), self.vhid, [ipaddress.IPv4Address(self.vip)])
+        signer = Authenticator(
+            self.password.encode(), self.vhid, covered_addresses([ipaddress.IPv4Address(self.vip)])
+        )
         built = bytearray(
             Advertisement(
                 vhid=self.vhid,

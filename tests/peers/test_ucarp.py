@@ -8,7 +8,7 @@ import pytest
 
 from tests.kernel.wire import PASSWORD, VHID, VIP, read
 from tests.peers.ucarp import LATE_S
-from triocarp.core import Authenticator
+from triocarp.core import Authenticator, covered_addresses
 from triocarp.lab import clock
 
 if TYPE_CHECKING:
@@ -55,7 +55,8 @@ def exact(heard: Heard, vhid: int) -> Exact:
 
 def verified(heard: Heard, *, vhid: int = VHID, vip: str = VIP, password: str = PASSWORD) -> bool:
     """Tell whether an advertisement is signed as it should be."""
-    return Authenticator(password.encode(), vhid, [IPv4Address(vip)]).verifies(heard.advertisement)
+    authenticator = Authenticator(password.encode(), vhid, covered_addresses([IPv4Address(vip)]))
+    return authenticator.verifies(heard.advertisement.counter, heard.advertisement.digest)
 
 
 def kinds(site: Site, host: Host) -> list[str]:

@@ -9,10 +9,29 @@ failures back, sleep until the deadline.
 """
 
 from triocarp.core.advertisement import Advertisement, MalformedAdvertisementError
-from triocarp.core.authentication import Authenticator
-from triocarp.core.configuration import ConfigurationError, NodeConfig, Problem, VirtualHostConfig
+from triocarp.core.authentication import Authenticator, Keyring, covered_addresses
+from triocarp.core.configuration import CARP_GROUP, CARP_GROUP6, NodeConfig, VirtualHostConfig
 from triocarp.core.datagram import read_datagram
-from triocarp.core.dialect import UCARP, CounterStyle, Dialect, TieRule
+from triocarp.core.demotion import Demotion, DemotionCause
+from triocarp.core.dialect import (
+    CARPD,
+    DIALECTS,
+    DRAGONFLY,
+    FREEBSD,
+    FREEBSD_9,
+    NETBSD,
+    OPENBSD,
+    OPENBSD_7_3,
+    UCARP,
+    AddressOrder,
+    CounterStyle,
+    DemotionStyle,
+    Dialect,
+    LinkLocalRule,
+    Silence,
+    SourceMac,
+    TieRule,
+)
 from triocarp.core.effects import (
     Action,
     Announce,
@@ -46,34 +65,66 @@ from triocarp.core.events import (
 )
 from triocarp.core.explanation import explain
 from triocarp.core.family import Family, IPAddress, IPInterface
-from triocarp.core.node import Node
-from triocarp.core.ports import AddressPort, FramePort, HookPort, PortError, Ports, ReportPort
+from triocarp.core.flap_damping import FlapDamping
+from triocarp.core.node import FailoverGroup, Node
+from triocarp.core.ports import AddressPort, FramePort, HookPort, JournalPort, PortError, Ports, ReportPort
+from triocarp.core.problem import ConfigurationError, Problem
 from triocarp.core.reasons import Cause, DropReason, PortFailure
-from triocarp.core.reports import Notice, Noticed, PacketDropped, Report, StateChanged, Stopped
+from triocarp.core.reports import (
+    CloseCall,
+    Notice,
+    Noticed,
+    OneWaySuspected,
+    PacketDropped,
+    Report,
+    StateChanged,
+    Stopped,
+    TwoMasters,
+)
 from triocarp.core.runner import Runner
+from triocarp.core.sealed_counter import SealVerdict
+from triocarp.core.sealing import Sealing
 from triocarp.core.statistics import Statistics
 from triocarp.core.transitions import TRANSITIONS, ForbiddenTransitionError, State
+from triocarp.core.transport import Transport
 from triocarp.core.virtual_host import VirtualHost
 
 __all__ = [
+    "CARPD",
+    "CARP_GROUP",
+    "CARP_GROUP6",
+    "DIALECTS",
+    "DRAGONFLY",
+    "FREEBSD",
+    "FREEBSD_9",
+    "NETBSD",
+    "OPENBSD",
+    "OPENBSD_7_3",
     "TRANSITIONS",
     "UCARP",
     "Action",
     "AddressChanged",
+    "AddressOrder",
     "AddressPort",
     "Advertisement",
     "Announce",
     "Authenticator",
     "Cause",
+    "CloseCall",
     "ConfigurationError",
     "CounterStyle",
+    "Demotion",
+    "DemotionCause",
     "DemotionRequested",
+    "DemotionStyle",
     "Dialect",
     "DropReason",
     "Effect",
     "EffectFailed",
     "Event",
+    "FailoverGroup",
     "Family",
+    "FlapDamping",
     "ForbiddenTransitionError",
     "FramePort",
     "HealthChanged",
@@ -84,14 +135,18 @@ __all__ = [
     "HookPort",
     "IPAddress",
     "IPInterface",
+    "JournalPort",
+    "Keyring",
     "Link",
     "LinkChanged",
+    "LinkLocalRule",
     "MaintenanceChanged",
     "MalformedAdvertisementError",
     "Node",
     "NodeConfig",
     "Notice",
     "Noticed",
+    "OneWaySuspected",
     "PacketDropped",
     "PacketReceived",
     "PacketUnreadable",
@@ -106,7 +161,11 @@ __all__ = [
     "RunHook",
     "Runner",
     "Saying",
+    "SealVerdict",
+    "Sealing",
     "SendAdvertisement",
+    "Silence",
+    "SourceMac",
     "Started",
     "State",
     "StateChanged",
@@ -116,9 +175,12 @@ __all__ = [
     "SwitchOverRequested",
     "TieRule",
     "TimerExpired",
+    "Transport",
+    "TwoMasters",
     "VirtualHost",
     "VirtualHostConfig",
     "WallClockChanged",
+    "covered_addresses",
     "explain",
     "read_datagram",
 ]

@@ -54,7 +54,7 @@ class MalformedAdvertisementError(ValueError):
 
     Attributes:
         reason: which check they failed.
-        vhid: the VHID that they claim, if they are CARP and long enough to claim one.
+        vhid: the VHID that they claim, or the virtual router's number in VRRP, if they are long enough for one.
     """
 
     def __init__(self, reason: DropReason, vhid: int | None = None) -> None:
@@ -141,7 +141,7 @@ def parse(payload: bytes) -> Advertisement:
             `BAD_TYPE`, `BAD_CHECKSUM`, or `BAD_VHID` for VHID 0.
     """
     if len(payload) != LENGTH and is_vrrp(payload):
-        raise MalformedAdvertisementError(DropReason.FOREIGN)
+        raise MalformedAdvertisementError(DropReason.FOREIGN, payload[1])
     if len(payload) < LENGTH:
         raise MalformedAdvertisementError(DropReason.BAD_LENGTH)
     version_and_type, vhid, advskew, authlen, demotion, advbase_s, _, counter, digest = _LAYOUT.unpack_from(
@@ -149,7 +149,7 @@ def parse(payload: bytes) -> Advertisement:
     )
     if version_and_type != _VERSION_AND_TYPE or authlen != _AUTHLEN:
         if is_vrrp(payload):
-            raise MalformedAdvertisementError(DropReason.FOREIGN)
+            raise MalformedAdvertisementError(DropReason.FOREIGN, vhid)
         reason = DropReason.BAD_TYPE if version_and_type >> 4 == _VERSION else DropReason.BAD_VERSION
         raise MalformedAdvertisementError(reason, vhid)
     if not checksum_holds(payload[:LENGTH]):

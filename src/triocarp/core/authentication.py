@@ -1,47 +1,55 @@
 """CARP's HMAC-SHA1: what it covers and how it is verified.
 
 The key is the password, padded with zeros. The message is version and type as two bytes, the VHID, every
-virtual address in ascending order, and the counter. It does not cover advbase, advskew, demotion, or anything
-of the IP header: who hears one advertisement can send it again with other values in those fields.
+virtual address (IPv4 before IPv6), and the counter. It does not cover advbase, advskew, demotion, or anything
+of the IP header: who hears one advertisement can send it again with other values in those fields. `sealed_counter`
+is the answer to that.
 """
 
 import hashlib
 import hmac
-from collections.abc import Iterable
-from ipaddress import IPv4Address
+import itertools
+from collections.abc import Iterable, Iterator
+from ipaddress import IPv6Address
 from typing import Final, final
 
-from triocarp.core.advertisement import Advertisement
+from triocarp.core.dialect import AddressOrder, Dialect, LinkLocalRule
+from triocarp.core.family import IPAddress
 
 KEY_LENGTH_MAX: Final = 20
 """Longest key in bytes, in every BSD kernel. ucarp and BSD ``ifconfig`` stop at 19."""
 
+SUBSETS_MAX: Final = 64
+"""How many other sets of addresses `Keyring.has_other_addresses` tries at most: 100 us of work."""
+
 _VERSION_AND_TYPE: Final = b"\x02\x01"
 _BLOCK_LENGTH: Final = 64
+_IPV4_LENGTH: Final = 4
 _INNER_PAD: Final = bytes(byte ^ 0x36 for byte in range(256))
 _OUTER_PAD: Final = bytes(byte ^ 0x5C for byte in range(256))
+_NOT_COVERED: Final = frozenset({bytes(4), b"\xff" * 4, bytes(16), b"\xff" * 16})
 
 
 @final
 class Authenticator:
-    """Signs and verifies the advertisements of one virtual host.
+    """Signs and verifies with one key and one set of addresses.
 
     The two hashes of RFC 2104 are begun once and copied for each advertisement: only the counter is new.
 
     Args:
         key: the password, 0 to 20 bytes.
         vhid: virtual host, 1 to 255.
-        addresses: every virtual address; the order does not matter and duplicates count once.
+        covered: what the HMAC covers of the addresses, as `covered_addresses` gives it.
+        link_layer_address: of an OpenBSD group with a custom one, 6 bytes; else empty.
     """
 
     __slots__ = ("_inner", "_outer")
 
-    def __init__(self, key: bytes, vhid: int, addresses: Iterable[IPv4Address]) -> None:
+    def __init__(self, key: bytes, vhid: int, covered: bytes, link_layer_address: bytes = b"") -> None:
         padded = key.ljust(_BLOCK_LENGTH, b"\0")
         self._inner = hashlib.sha1(padded.translate(_INNER_PAD), usedforsecurity=False)
         self._outer = hashlib.sha1(padded.translate(_OUTER_PAD), usedforsecurity=False)
-        packed = b"".join(sorted({address.packed for address in addresses}))
-        self._inner.update(_VERSION_AND_TYPE + bytes((vhid,)) + packed)
+        self._inner.update(_VERSION_AND_TYPE + link_layer_address + bytes((vhid,)) + covered)
 
     def digest(self, counter: int) -> bytes:
         """Return the 20 bytes that sign an advertisement with this counter.
@@ -55,10 +63,136 @@ class Authenticator:
         outer.update(inner.digest())
         return outer.digest()
 
-    def verifies(self, advertisement: Advertisement) -> bool:
-        """Return whether the advertisement carries the right digest, compared in constant time.
+    def verifies(self, counter: int, digest: bytes) -> bool:
+        """Return whether a digest is right, compared in constant time.
 
         Args:
-            advertisement: as received.
+            counter: as received.
+            digest: as received, 20 bytes.
         """
-        return hmac.compare_digest(self.digest(advertisement.counter), advertisement.digest)
+        return hmac.compare_digest(self.digest(counter), digest)
+
+
+def covered_addresses(addresses: Iterable[IPAddress], order: AddressOrder = AddressOrder.ASCENDING) -> bytes:
+    """Return what the HMAC covers of a set of virtual addresses.
+
+    In ascending order duplicates count once, and the addresses of all zeros and of all ones do not count: the BSDs
+    look for the least address that is greater than the last one, from zero on. The scope bytes of link-local
+    addresses, in which a BSD kernel keeps the interface's number, count as zero.
+
+    Args:
+        addresses: all of them, in the order of the configuration.
+        order: of the dialect.
+    """
+    packed = [_without_scope(address) for address in addresses]
+    ipv4 = [octets for octets in packed if len(octets) == _IPV4_LENGTH]
+    ipv6 = [octets for octets in packed if len(octets) != _IPV4_LENGTH]
+    if order is not AddressOrder.AS_CONFIGURED:
+        ipv4 = sorted(set(ipv4) - _NOT_COVERED)
+    if order is AddressOrder.ASCENDING:
+        ipv6 = sorted(set(ipv6) - _NOT_COVERED)
+    return b"".join(ipv4 + ipv6)
+
+
+@final
+class Keyring:
+    """The passwords of one virtual host: signs with the first, accepts all.
+
+    With two of them a group changes its password without an outage: first every host accepts the new one as well,
+    then every host signs with it, then the old one is dropped.
+
+    Args:
+        passwords: the one to sign with, then those that are accepted as well.
+        vhid: virtual host.
+        addresses: every virtual address, in the order of the configuration.
+        dialect: what the HMAC covers.
+        link_layer_address: of an OpenBSD group with a custom one, 6 bytes; else empty.
+    """
+
+    __slots__ = ("_accepted", "_addresses", "_dialect", "_link_layer_address", "_passwords", "_signer", "_vhid")
+
+    def __init__(
+        self,
+        passwords: tuple[bytes, ...],
+        vhid: int,
+        addresses: tuple[IPAddress, ...],
+        dialect: Dialect,
+        link_layer_address: bytes = b"",
+    ) -> None:
+        self._passwords = passwords
+        self._vhid = vhid
+        self._addresses = addresses
+        self._dialect = dialect
+        self._link_layer_address = link_layer_address
+        self._accepted = [
+            (index, self._authenticator(password, covered))
+            for index, password in enumerate(passwords)
+            for covered in self._variants()
+        ]
+        self._signer = self._accepted[0][1]
+
+    def digest(self, counter: int) -> bytes:
+        """Return the 20 bytes that sign our advertisement with this counter.
+
+        Args:
+            counter: 0 to 2**64 - 1.
+        """
+        return self._signer.digest(counter)
+
+    def key_of(self, counter: int, digest: bytes) -> int | None:
+        """Return which password signed an advertisement: 0 for the one that we sign with, None if none did.
+
+        Args:
+            counter: as received.
+            digest: as received, 20 bytes.
+        """
+        for index, authenticator in self._accepted:
+            if authenticator.verifies(counter, digest):
+                return index
+        return None
+
+    def has_other_addresses(self, counter: int, digest: bytes, source: IPAddress) -> bool:
+        """Return whether an advertisement that did not verify has our password, but other virtual addresses.
+
+        That is the usual mistake, and CARP cannot tell it from a wrong password. Tried are the sets that somebody
+        arrives at by mistake: some of our addresses missing, none at all, the sender's own address among them.
+        What the sender has and we do not know cannot be found.
+
+        Args:
+            counter: as received.
+            digest: as received, 20 bytes.
+            source: the IP source address.
+        """
+        return any(
+            self._authenticator(password, covered).verifies(counter, digest)
+            for covered in itertools.islice(self._mistaken_sets(source), SUBSETS_MAX)
+            for password in self._passwords
+        )
+
+    def _authenticator(self, password: bytes, covered: bytes) -> Authenticator:
+        return Authenticator(password, self._vhid, covered, self._link_layer_address)
+
+    def _variants(self) -> Iterator[bytes]:
+        """Yield what the HMAC may cover; the first is what we sign."""
+        order = self._dialect.address_order
+        everything = covered_addresses(self._addresses, order)
+        if self._dialect.link_local is LinkLocalRule.LEFT_OUT:
+            without = covered_addresses((a for a in self._addresses if not a.is_link_local), order)
+            if without != everything:
+                yield without
+        yield everything
+
+    def _mistaken_sets(self, source: IPAddress) -> Iterator[bytes]:
+        """Yield what the HMAC covers by mistake, the likeliest first."""
+        ours = self._addresses
+        order = self._dialect.address_order
+        yield covered_addresses((*ours, source), order)
+        for count in (len(ours) - 1, 1, *range(len(ours) - 2, 1, -1), 0):
+            for some in itertools.combinations(ours, count):
+                yield covered_addresses(some, order)
+
+
+def _without_scope(address: IPAddress) -> bytes:
+    if isinstance(address, IPv6Address) and address.is_link_local:
+        return address.packed[:2] + bytes(2) + address.packed[4:]
+    return address.packed

@@ -1,4 +1,4 @@
-"""When a host that could not hold its addresses may try again."""
+"""How long a host that could not hold its addresses waits before it tries again."""
 
 from typing import Final, final
 
@@ -23,22 +23,6 @@ class BackOff:
     def __init__(self) -> None:
         self._until: int | None = None
         self._wait = 0
-
-    def not_before(self, instant: int) -> int:
-        """Return an instant, or the end of the last wait if that comes later.
-
-        Args:
-            instant: nanoseconds.
-        """
-        return instant if self._until is None else max(instant, self._until)
-
-    def holds_back(self, now: int) -> bool:
-        """Return whether a wait is running.
-
-        Args:
-            now: nanoseconds.
-        """
-        return self._until is not None and now < self._until
 
     def fail(self, now: int) -> int:
         """Begin a wait after a failure and return its length in nanoseconds.

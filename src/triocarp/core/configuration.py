@@ -1,99 +1,104 @@
 """What a host is told about itself: immutable, and checked whole when it is made."""
 
 import ipaddress
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Interface
-from typing import Final, final
+from ipaddress import IPv4Address, IPv6Address
+from typing import Final, Self, final
 
-from triocarp.core.advertisement import GOODBYE
-from triocarp.core.authentication import KEY_LENGTH_MAX
-from triocarp.core.dialect import UCARP, Dialect
-from triocarp.core.timing import advertisement_interval, dead_time, lease_seconds
+from triocarp.core.dialect import UCARP, Dialect, SourceMac
+from triocarp.core.family import Family, IPAddress, IPInterface, family_of
+from triocarp.core.flap_damping import FlapDamping
+from triocarp.core.problem import ConfigurationError, Problem
+from triocarp.core.sealing import Sealing
+from triocarp.core.timing import SECOND, advertisement_interval, dead_time, lease_seconds, overdue_interval
+from triocarp.core.transport import Transport
+from triocarp.core.virtual_host_problems import problems_of
 
 CARP_GROUP: Final = ipaddress.IPv4Address("224.0.0.18")
-"""The multicast group of CARP and VRRP (IANA)."""
+"""The IPv4 multicast group of CARP and VRRP (IANA)."""
 
-_BYTE_MAX: Final = 255
-_ANNOUNCE_AFTER_UCARP: Final = (2,)
-
-
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
-    """One thing that is wrong with a configuration.
-
-    Attributes:
-        setting: name of the field.
-        value: what it was given, as text; never a secret.
-        accepted: what would be right.
-    """
-
-    setting: str
-    value: str
-    accepted: str
-
-    def __str__(self) -> str:
-        return f"{self.setting} {self.value}: expected {self.accepted}"
-
-
-@final
-class ConfigurationError(ValueError):
-    """Raised when a configuration is made of values that cannot work.
-
-    Attributes:
-        problems: all of them, not just the first.
-    """
-
-    def __init__(self, problems: tuple[Problem, ...]) -> None:
-        super().__init__("; ".join(map(str, problems)))
-        self.problems = problems
+CARP_GROUP6: Final = ipaddress.IPv6Address("ff02::12")
+"""The IPv6 multicast group of CARP and VRRP (IANA)."""
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VirtualHostConfig:
-    """One virtual host: one VHID on one interface.
+    """One virtual host: one VHID on one interface. Times are in nanoseconds where the name does not say otherwise.
 
     Attributes:
         interface: name of the network interface.
         vhid: virtual host, 1 to 255.
-        password: the shared secret, 1 to 20 bytes. Never shown.
-        addresses: the virtual addresses with the prefix length that they shall have on the interface. The
-            ``ucarp`` dialect has exactly one.
-        source: the host's own address, from which it advertises.
-        group: multicast group of the advertisements.
-        broadcast: send to the broadcast MAC instead of the group's (ucarp's ``--nomcast``).
+        password: the shared secret, at most 20 bytes. Never shown.
+        other_password: is accepted as well, while a group changes its password. Never shown.
+        addresses: the virtual addresses with the prefix lengths that they shall have on the interface.
+        source: the host's own IPv4 address, from which it advertises over IPv4; None for no such advertisements.
+        source6: the same for IPv6; usually link-local.
+        transport: how advertisements reach the other hosts.
+        group: IPv4 multicast group of the advertisements.
+        group6: IPv6 multicast group of the advertisements.
+        peers: the other hosts' addresses, with `Transport.UNICAST`.
+        routed_peers: peers may be behind routers, so that their TTL is no longer 255. Whoever can send us packets
+            can then replay an advertisement.
+        source_mac: from which MAC advertisements come; None for the dialect's choice.
+        link_layer_address: of an OpenBSD group with a custom ``lladdr``, 6 bytes; else empty.
         advbase_s: seconds between advertisements, 0 to 255.
-        advskew: 1/256 seconds between advertisements, 0 to 255; the host with the least is preferred.
+        advskew: 1/256 seconds between advertisements; the host with the least is preferred.
         dead_ratio: how many intervals of silence make a backup take over, 1 to 255. 3 in every implementation.
         preempt: take over from a worse master.
+        preempt_delay: how long a worse master is let be before it is preempted.
+        hold_down: how long the host only listens after it has started, or its link is back.
+        flap_damping: when to stop preempting; None for never.
         neutral: leave the addresses alone, and run no down hook, until the host becomes master for the first time.
         ignore_carrier: treat an interface without carrier as up.
         manages_addresses: hold and release the addresses; false where hooks do that.
         up_hook: run a hook on becoming master, before the addresses are announced.
         down_hook: run a hook at the start and on leaving master, before a goodbye.
         announce_after: after how many further advertisements an announcement is repeated. ucarp and OpenBSD
-            repeat it once, after two.
+            repeat it once, after two; ucarp's fork with ``--garp-timeout=N`` after each of the next N.
+        announce_refresh: announce again after this long, as long as the host is master; 0 for never.
+        announces_router: set the Router flag in neighbour advertisements: the host forwards packets.
+        failover_group: virtual hosts with the same name fail over together; each is alone if it is empty.
+        sealing: what is done about the fields that CARP's HMAC leaves open.
+        seal_window: how far the clocks of two hosts may be apart, the time on the wire included.
+        unsealed_peers: hosts whose advertisements need not be sealed, with `Sealing.ENFORCE`: those without carpd.
         dialect: whose CARP to speak.
     """
 
     interface: str
     vhid: int
     password: bytes = field(repr=False)
-    addresses: tuple[IPv4Interface, ...]
-    source: IPv4Address
+    addresses: tuple[IPInterface, ...]
+    other_password: bytes | None = field(default=None, repr=False)
+    source: IPv4Address | None = None
+    source6: IPv6Address | None = None
+    transport: Transport = Transport.MULTICAST
     group: IPv4Address = CARP_GROUP
-    broadcast: bool = False
+    group6: IPv6Address = CARP_GROUP6
+    peers: tuple[IPAddress, ...] = ()
+    routed_peers: bool = False
+    source_mac: SourceMac | None = None
+    link_layer_address: bytes = b""
     advbase_s: int = 1
     advskew: int = 0
     dead_ratio: int = 3
     preempt: bool = False
+    preempt_delay: int = 0
+    hold_down: int = 0
+    flap_damping: FlapDamping | None = None
     neutral: bool = False
     ignore_carrier: bool = False
     manages_addresses: bool = True
     up_hook: bool = False
     down_hook: bool = False
-    announce_after: tuple[int, ...] = _ANNOUNCE_AFTER_UCARP
+    announce_after: tuple[int, ...] = (2,)
+    announce_refresh: int = 0
+    announces_router: bool = False
+    failover_group: str = ""
+    sealing: Sealing = Sealing.OFF
+    seal_window: int = 2 * SECOND
+    unsealed_peers: tuple[IPAddress, ...] = ()
     dialect: Dialect = UCARP
 
     def __post_init__(self) -> None:
@@ -102,102 +107,65 @@ class VirtualHostConfig:
         Raises:
             ConfigurationError: with every problem that was found.
         """
-        problems = (
-            *self._numbers_out_of_range(),
-            *self._unusable_combinations(),
-            *self._unusable_addresses(),
-        )
+        problems = tuple(problems_of(self))
         if problems:
             raise ConfigurationError(problems)
 
     @property
+    def name(self) -> str:
+        """The virtual host in FreeBSD's notation: ``VHID@INTERFACE``."""
+        return f"{self.vhid}@{self.interface}"
+
+    @property
+    def group_name(self) -> str:
+        """The failover group to which the virtual host belongs, if only alone."""
+        return self.failover_group or self.name
+
+    @property
+    def sources(self) -> dict[Family, IPAddress]:
+        """The host's own addresses, by the families in which it advertises; IPv4 first."""
+        both = ((Family.IPV4, self.source), (Family.IPV6, self.source6))
+        return {family: source for family, source in both if source is not None}
+
+    @property
+    def destinations(self) -> tuple[IPAddress, ...]:
+        """Where each advertisement goes: to the groups, or to the peers."""
+        if self.transport is Transport.UNICAST:
+            return self.peers
+        groups: dict[Family, IPAddress] = {Family.IPV4: self.group, Family.IPV6: self.group6}
+        return tuple(groups[family] for family in self.sources)
+
+    @property
+    def passwords(self) -> tuple[bytes, ...]:
+        """The password to sign with, then the one that is accepted as well."""
+        return (self.password,) if self.other_password is None else (self.password, self.other_password)
+
+    @property
     def interval(self) -> int:
         """Nanoseconds from one advertisement to the next, while not demoted."""
-        return advertisement_interval(self.advbase_s, self.advskew)
+        return advertisement_interval(self.advbase_s, self.advskew or self._zero_interval)
 
     @property
     def dead_time(self) -> int:
         """Nanoseconds of silence after which a backup takes over."""
+        advskew = self.advskew or self._zero_interval
         multiplies = self.dialect.dead_ratio_multiplies_advskew
-        return dead_time(self.advbase_s, self.advskew, self.dead_ratio, multiplies_advskew=multiplies)
+        return dead_time(self.advbase_s, advskew, self.dead_ratio, multiplies_advskew=multiplies)
+
+    @property
+    def overdue_interval(self) -> int:
+        """Nanoseconds; a peer that advertises less often is replaced at once."""
+        return overdue_interval(self.advbase_s, self.advskew or self._zero_interval, self.dead_ratio)
 
     @property
     def lease_s(self) -> int:
         """Seconds for which an address is held unless it is renewed."""
         return lease_seconds(self.interval, self.dead_time)
 
-    def _numbers_out_of_range(self) -> tuple[Problem, ...]:
-        ranges = (
-            ("vhid", self.vhid, 1, _BYTE_MAX),
-            ("advbase_s", self.advbase_s, 0, _BYTE_MAX),
-            ("advskew", self.advskew, 0, _BYTE_MAX),
-            ("dead_ratio", self.dead_ratio, 1, _BYTE_MAX),
-        )
-        return tuple(
-            Problem(setting=setting, value=str(value), accepted=f"a number from {least} to {most}")
-            for setting, value, least, most in ranges
-            if not least <= value <= most
-        )
-
-    def _unusable_combinations(self) -> tuple[Problem, ...]:
-        problems: list[Problem] = []
-        both = f"{self.advbase_s} with advskew {self.advskew}"
-        if self.advbase_s == 0 and self.advskew == 0:
-            problems.append(
-                Problem(setting="advbase_s", value=both, accepted="an interval: advbase or advskew above 0")
-            )
-        if self.advbase_s == GOODBYE and self.advskew == GOODBYE:
-            problems.append(
-                Problem(setting="advbase_s", value=both, accepted="another pair: on the wire 255/255 is a goodbye")
-            )
-        if not 1 <= len(self.password) <= KEY_LENGTH_MAX:
-            problems.append(
-                Problem(
-                    setting="password",
-                    value=f"of {len(self.password)} bytes",
-                    accepted=f"1 to {KEY_LENGTH_MAX} bytes (ucarp and BSD ifconfig: 19 at most)",
-                )
-            )
-        return tuple(problems)
-
-    def _unusable_addresses(self) -> tuple[Problem, ...]:
-        problems: list[Problem] = []
-        if len(self.addresses) != 1:
-            problems.append(
-                Problem(
-                    setting="addresses",
-                    value=", ".join(map(str, self.addresses)) or "(none)",
-                    accepted=f"exactly one IPv4 address in the {self.dialect.name} dialect",
-                )
-            )
-        for address in self.addresses:
-            ip = address.ip
-            if _is_no_host(ip):
-                problems.append(
-                    Problem(setting="addresses", value=str(ip), accepted="an address that a host can have")
-                )
-            if ip == self.source:
-                problems.append(
-                    Problem(
-                        setting="source",
-                        value=str(ip),
-                        accepted="the host's own address, not the virtual one: that one moves",
-                    )
-                )
-        if _is_no_host(self.source):
-            problems.append(
-                Problem(setting="source", value=str(self.source), accepted="an address that a host can have")
-            )
-        if not self.group.is_multicast:
-            problems.append(Problem(setting="group", value=str(self.group), accepted="a multicast address"))
-        return tuple(problems)
-
-
-_LIMITED_BROADCAST: Final = ipaddress.IPv4Address("255.255.255.255")
-
-
-def _is_no_host(ip: IPv4Address) -> bool:
-    return ip.is_multicast or ip.is_unspecified or ip.is_loopback or ip == _LIMITED_BROADCAST
+    @property
+    def _zero_interval(self) -> int:
+        """What advskew 0 counts for: OpenBSD's advbase 0 with advskew 0 means 1/256 s."""
+        return int(self.advbase_s == 0)
 
 
 @final
@@ -217,29 +185,57 @@ class NodeConfig:
         Raises:
             ConfigurationError: two virtual hosts with the same VHID on one interface, or with the same address.
         """
+        problems = tuple(_clashes(enumerate(self.virtual_hosts)))
+        if problems:
+            raise ConfigurationError(problems)
+
+    @classmethod
+    def collect(cls, virtual_hosts: Iterable[Callable[[], VirtualHostConfig]]) -> Self:
+        """Make all virtual hosts, and name every problem of all of them at once.
+
+        Args:
+            virtual_hosts: each makes one.
+
+        Raises:
+            ConfigurationError: with every problem that was found, each with the path to its value.
+        """
         problems: list[Problem] = []
-        numbers: set[tuple[str, int]] = set()
-        holders: dict[IPv4Address, str] = {}
-        for index, host in enumerate(self.virtual_hosts):
-            path = f"virtual_hosts[{index}]"
-            if (host.interface, host.vhid) in numbers:
-                problems.append(
-                    Problem(
-                        setting=f"{path}.vhid",
-                        value=str(host.vhid),
-                        accepted=f"a number that no other virtual host has on {host.interface}",
-                    )
-                )
-            numbers.add((host.interface, host.vhid))
-            for address in host.addresses:
-                if address.ip in holders:
-                    problems.append(
-                        Problem(
-                            setting=f"{path}.addresses",
-                            value=str(address.ip),
-                            accepted=f"an address that {holders[address.ip]} does not have",
-                        )
-                    )
-                holders.setdefault(address.ip, path)
+        sound: dict[int, VirtualHostConfig] = {}
+        for index, make in enumerate(virtual_hosts):
+            try:
+                sound[index] = make()
+            except ConfigurationError as error:
+                problems.extend(problem.within(_path(index)) for problem in error.problems)
+        problems.extend(_clashes(sound.items()))
         if problems:
             raise ConfigurationError(tuple(problems))
+        return cls(virtual_hosts=tuple(sound.values()))
+
+
+def _path(index: int) -> str:
+    return f"virtual_hosts[{index}]"
+
+
+def _clashes(virtual_hosts: Iterable[tuple[int, VirtualHostConfig]]) -> Iterator[Problem]:
+    """Yield what two virtual hosts may not have in common."""
+    numbers: dict[tuple[str, int], str] = {}
+    holders: dict[tuple[str, IPAddress], str] = {}
+    for index, host in virtual_hosts:
+        path = _path(index)
+        first = numbers.setdefault((host.interface, host.vhid), path)
+        if first != path:
+            yield Problem(
+                setting=f"{path}.vhid",
+                value=str(host.vhid),
+                accepted=f"a number that no other virtual host has on {host.interface}; {first} has it",
+            )
+        for address in host.addresses:
+            # A link-local address means another one on each interface (RFC 4007).
+            where = host.interface if address.is_link_local and family_of(address) is Family.IPV6 else ""
+            holder = holders.setdefault((where, address.ip), path)
+            if holder != path:
+                yield Problem(
+                    setting=f"{path}.addresses",
+                    value=str(address.ip),
+                    accepted=f"an address that {holder} does not have",
+                )

@@ -7,6 +7,7 @@
     node.deadline                       # handle(TimerExpired(), ...) no later than this
 """
 
+import heapq
 import random
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
@@ -14,24 +15,64 @@ from typing import assert_never, final
 
 from triocarp.core import advertisement
 from triocarp.core.configuration import NodeConfig
+from triocarp.core.demotion import Demotion, DemotionCause
 from triocarp.core.effects import Effect
 from triocarp.core.events import (
     AddressChanged,
+    DemotionRequested,
     EffectFailed,
     Event,
+    HealthChanged,
     HookFinished,
     LinkChanged,
+    MaintenanceChanged,
     PacketReceived,
     PacketUnreadable,
     Started,
     StopRequested,
+    SwitchOverRequested,
     TimerExpired,
+    WallClockChanged,
 )
-from triocarp.core.ipv4 import TTL
 from triocarp.core.reasons import DropReason
 from triocarp.core.reports import PacketDropped, Stopped
 from triocarp.core.statistics import Statistics
 from triocarp.core.virtual_host import HostEvent, VirtualHost
+
+_TOLD_BY_THE_STATE = frozenset({DemotionCause.LINK, DemotionCause.ADDRESS_FAILURE})
+"""Causes that a host which is alone in its group tells of by its change of state."""
+
+
+@final
+class FailoverGroup:
+    """Virtual hosts that fail over together: they have one demotion.
+
+    Attributes:
+        members: the virtual hosts, in the order of the configuration.
+        demotion: how much worse all of them count than they are configured.
+    """
+
+    __slots__ = ("demotion", "members")
+
+    def __init__(self) -> None:
+        self.members: list[VirtualHost] = []
+        self.demotion = Demotion()
+
+    def follow(self, now: int) -> tuple[Effect, ...]:
+        """Return what the members must do if the demotion has changed since this was last asked.
+
+        Args:
+            now: nanoseconds.
+        """
+        change = self.demotion.take_change()
+        if change is None:
+            return ()
+        effects: list[Effect] = []
+        if len(self.members) > 1 or not change.causes <= _TOLD_BY_THE_STATE:
+            effects += self.members[0].tell_demotion()
+        for member in self.members:
+            effects += member.follow_demotion(change.hand_over_for, now)
+        return tuple(effects)
 
 
 @final
@@ -48,8 +89,20 @@ class Node:
 
     def __init__(self, config: NodeConfig, *, rng: random.Random) -> None:
         self.statistics = Statistics()
-        self._hosts = {(host.interface, host.vhid): VirtualHost(host, rng=rng) for host in config.virtual_hosts}
+        self._groups: dict[str, FailoverGroup] = {}
+        self._group_of: dict[VirtualHost, FailoverGroup] = {}
+        self._hosts: dict[tuple[str, int], VirtualHost] = {}
+        for host_config in config.virtual_hosts:
+            group = self._groups.setdefault(host_config.group_name, FailoverGroup())
+            host = VirtualHost(host_config, group.demotion, rng=rng)
+            group.members.append(host)
+            self._group_of[host] = group
+            self._hosts[host_config.interface, host_config.vhid] = host
         self._interfaces = frozenset(host.interface for host in config.virtual_hosts)
+        self._in_order = tuple(self._hosts.values())
+        self._place = {host: place for place, host in enumerate(self._in_order)}
+        # Deadlines with the place of their virtual host; those that no longer hold are passed over.
+        self._deadlines: list[tuple[int, int]] = []
         self._now: int | None = None
         self._stopping = False
         self._stopped = False
@@ -58,6 +111,11 @@ class Node:
     def virtual_hosts(self) -> Mapping[tuple[str, int], VirtualHost]:
         """The virtual hosts by interface and VHID, for looking only."""
         return MappingProxyType(self._hosts)
+
+    @property
+    def failover_groups(self) -> Mapping[str, FailoverGroup]:
+        """The failover groups by name, for looking only; ``VHID@INTERFACE`` where a virtual host is alone."""
+        return MappingProxyType(self._groups)
 
     @property
     def stopped(self) -> bool:
@@ -70,52 +128,71 @@ class Node:
 
         Handling it earlier is harmless and useless; later is legal, and harms the quality of the service.
         """
-        deadlines = [host.deadline for host in self._hosts.values()]
         if self._has_stopped():
             # Only now is it certain that no effect of the leaving has failed.
-            deadlines.append(self._now)
-        return min((deadline for deadline in deadlines if deadline is not None), default=None)
+            return self._now
+        host = self._next()
+        return None if host is None else host.deadline
 
     @property
     def takeover_due(self) -> int | None:
-        """The instant of the next takeover unless a master is heard, in nanoseconds; None if there is none."""
-        due = (host.takeover_due for host in self._hosts.values())
-        return min((instant for instant in due if instant is not None), default=None)
+        """The deadline, if a virtual host becomes master then unless it hears one; else None."""
+        host = self._next()
+        return host.deadline if host is not None and host.deadline == host.takeover_due else None
 
     def handle(self, event: Event, now: int) -> tuple[Effect, ...]:
         """Take note of an event and return what must be done, in order.
+
+        What is due at the same instant is served in the order of the configuration.
 
         Args:
             event: what happened.
             now: when, in nanoseconds from any origin; never less than before.
 
         Raises:
-            ValueError: time runs backwards, or the event names a virtual host that the node does not have.
+            ValueError: time runs backwards, or the event names a virtual host or a failover group that the node
+                does not have.
         """
         if self._now is not None and now < self._now:
             raise ValueError(f"now {now} is before {self._now}, the instant of the last event")
-        self._now = now
         if isinstance(event, PacketReceived):  # by far the most frequent
+            self._now = now
             return self._receive(event, now)
+        if isinstance(event, HealthChanged | MaintenanceChanged | DemotionRequested):
+            groups = self._groups_of(event.failover_group)
+            self._now = now
+            return tuple(effect for group in groups for effect in self._demote(group, event, now))
+        hosts = tuple(self._concerned(event, now))
+        self._now = now
         match event:
             case PacketUnreadable():
                 return self._drop(event, event.reason)
-            case TimerExpired():
-                return self._expire(event, now)
-            case Started():
-                return self._tell(self._hosts.values(), event, now)
             case StopRequested():
                 self._stopping = True
-                return self._tell(self._hosts.values(), event, now)
-            case LinkChanged() | AddressChanged():
-                hosts = (host for host in self._hosts.values() if host.config.interface == event.interface)
-                return self._tell(hosts, event, now)
-            case HookFinished():
-                return self._host(event.interface, event.vhid).handle(event, now)
-            case EffectFailed():
-                return self._host(event.effect.interface, event.effect.vhid).handle(event, now)
+            case TimerExpired() if self._has_stopped():
+                self._stopped = True
+                return (Stopped(),)
             case _:
-                assert_never(event)
+                pass
+        return tuple(effect for host in hosts for effect in self._tell(host, event, now))
+
+    def _concerned(self, event: Event, now: int) -> Iterable[VirtualHost]:
+        """Return the virtual hosts that an event is about, in the order of the configuration."""
+        match event:
+            case Started() | StopRequested() | WallClockChanged():
+                return self._in_order
+            case TimerExpired():
+                return self._due(now)
+            case LinkChanged() | AddressChanged():
+                return [host for host in self._in_order if host.config.interface == event.interface]
+            case HookFinished():
+                return (self._host(event.interface, event.vhid),)
+            case EffectFailed():
+                return (self._host(event.effect.interface, event.effect.vhid),)
+            case SwitchOverRequested():
+                return [host for group in self._groups_of(event.failover_group) for host in group.members]
+            case _:
+                return ()
 
     def _host(self, interface: str, vhid: int) -> VirtualHost:
         try:
@@ -124,20 +201,83 @@ class Node:
             known = ", ".join(f"{number} on {name}" for name, number in self._hosts)
             raise ValueError(f"no virtual host {vhid} on {interface}; there is {known}") from None
 
-    def _tell(self, hosts: Iterable[VirtualHost], event: HostEvent, now: int) -> tuple[Effect, ...]:
-        return tuple(effect for host in hosts for effect in host.handle(event, now))
+    def _groups_of(self, name: str | None) -> tuple[FailoverGroup, ...]:
+        if name is None:
+            return tuple(self._groups.values())
+        try:
+            return (self._groups[name],)
+        except KeyError:
+            raise ValueError(f"no failover group {name}; there is {', '.join(self._groups)}") from None
 
-    def _expire(self, event: TimerExpired, now: int) -> tuple[Effect, ...]:
-        if self._has_stopped():
-            self._stopped = True
-            return (Stopped(),)
-        # A release among what is due may complete the leaving, or may fail: what follows will tell.
-        due = (host for host in self._hosts.values() if host.deadline is not None and host.deadline <= now)
-        return self._tell(due, event, now)
+    def _tell(self, host: VirtualHost, event: HostEvent, now: int) -> tuple[Effect, ...]:
+        """Tell one virtual host, and its failover group if that changed the demotion."""
+        effects = host.handle(event, now)
+        self._note_deadline(host)
+        return effects + self._follow(self._group_of[host], now)
+
+    def _follow(self, group: FailoverGroup, now: int) -> tuple[Effect, ...]:
+        if not group.demotion.changed:
+            return ()
+        effects = group.follow(now)
+        for member in group.members:
+            self._note_deadline(member)
+        return effects
+
+    def _demote(
+        self, group: FailoverGroup, event: HealthChanged | MaintenanceChanged | DemotionRequested, now: int
+    ) -> tuple[Effect, ...]:
+        weight = group.members[0].config.dialect.demotion_weight
+        match event:
+            case HealthChanged():
+                group.demotion.set(DemotionCause.HEALTH_CHECK, event.check, 0 if event.healthy else weight)
+            case MaintenanceChanged():
+                group.demotion.set(DemotionCause.MAINTENANCE, "operator", weight if event.active else 0)
+            case DemotionRequested():
+                group.demotion.set(DemotionCause.OPERATOR, "operator", event.amount)
+            case _:
+                assert_never(event)
+        return self._follow(group, now)
+
+    # Deadlines.
+
+    def _note_deadline(self, host: VirtualHost) -> None:
+        deadline = host.deadline
+        if deadline is not None:
+            heapq.heappush(self._deadlines, (deadline, self._place[host]))
+            if len(self._deadlines) > 8 * len(self._in_order) + 64:
+                self._tidy_deadlines()
+
+    def _tidy_deadlines(self) -> None:
+        """Keep only what holds: hosts that are told much push their deadlines faster than these come."""
+        fresh = ((host.deadline, place) for host, place in self._place.items())
+        self._deadlines = [(deadline, place) for deadline, place in fresh if deadline is not None]
+        heapq.heapify(self._deadlines)
+
+    def _next(self) -> VirtualHost | None:
+        """Return the virtual host with the earliest deadline, the first in the configuration of equal ones."""
+        while self._deadlines:
+            deadline, place = self._deadlines[0]
+            host = self._in_order[place]
+            if host.deadline == deadline:
+                return host
+            heapq.heappop(self._deadlines)
+        return None
+
+    def _due(self, now: int) -> list[VirtualHost]:
+        """Return the virtual hosts whose deadline has come, in the order of the configuration."""
+        places: set[int] = set()
+        while (host := self._next()) is not None and host.deadline is not None and host.deadline <= now:
+            places.add(heapq.heappop(self._deadlines)[1])
+        due = [self._in_order[place] for place in sorted(places)]
+        for host in due:  # nobody is told yet; whoever is not told after all shall not be forgotten
+            self._note_deadline(host)
+        return due
 
     def _has_stopped(self) -> bool:
         """Return whether all have left and `Stopped` has not been reported yet."""
-        return self._stopping and not self._stopped and all(host.stopped for host in self._hosts.values())
+        return self._stopping and not self._stopped and all(host.stopped for host in self._in_order)
+
+    # Packets.
 
     def _receive(self, packet: PacketReceived, now: int) -> tuple[Effect, ...]:
         if packet.interface not in self._interfaces:
@@ -146,17 +286,30 @@ class Node:
             heard = advertisement.parse(packet.payload)
         except advertisement.MalformedAdvertisementError as error:
             host = self._hosts.get((packet.interface, error.vhid)) if error.vhid else None
-            return host.reject(packet, error.reason) if host else self._drop(packet, error.reason, error.vhid)
-        host = self._hosts.get((packet.interface, heard.vhid))
-        if host is None:
-            return self._drop(packet, DropReason.BAD_VHID, heard.vhid)
-        if packet.ttl != TTL:
-            return host.reject(packet, DropReason.BAD_TTL)
-        return host.receive(packet, heard, now)
+            if host is None:
+                return self._drop(packet, error.reason, error.vhid)
+            effects = host.reject(packet, error.reason, now)
+        else:
+            host = self._hosts.get((packet.interface, heard.vhid))
+            if host is None:
+                return self._drop(packet, DropReason.BAD_VHID, heard.vhid)
+            effects = host.receive(packet, heard, now)
+        self._note_deadline(host)
+        return effects + self._follow(self._group_of[host], now)
 
     def _drop(
         self, packet: PacketReceived | PacketUnreadable, reason: DropReason, vhid: int | None = None
     ) -> tuple[Effect, ...]:
         self.statistics.received += 1
         self.statistics.dropped[reason] += 1
-        return (PacketDropped(interface=packet.interface, reason=reason, source=packet.source, vhid=vhid),)
+        read = packet if isinstance(packet, PacketReceived) else None
+        return (
+            PacketDropped(
+                interface=packet.interface,
+                reason=reason,
+                source=packet.source,
+                vhid=vhid,
+                destination=read.destination if read else None,
+                ttl=read.ttl if read else None,
+            ),
+        )

@@ -6,8 +6,17 @@ from triocarp.core.configuration import VirtualHostConfig
 from triocarp.core.effects import Effect, Hook, RunHook
 from triocarp.core.events import PacketReceived
 from triocarp.core.family import IPAddress
+from triocarp.core.notice_limit import NoticeLimit
 from triocarp.core.reasons import Cause, DropReason, PortFailure
-from triocarp.core.reports import Notice, Noticed, PacketDropped, StateChanged
+from triocarp.core.reports import (
+    CloseCall,
+    Notice,
+    Noticed,
+    OneWaySuspected,
+    PacketDropped,
+    StateChanged,
+    TwoMasters,
+)
 from triocarp.core.transitions import State
 
 
@@ -19,11 +28,12 @@ class Outbox:
         config: of the virtual host.
     """
 
-    __slots__ = ("_effects", "_interface", "_vhid")
+    __slots__ = ("_effects", "_interface", "_limit", "_vhid")
 
     def __init__(self, config: VirtualHostConfig) -> None:
         self._interface = config.interface
         self._vhid = config.vhid
+        self._limit = NoticeLimit()
         self._effects: list[Effect] = []
 
     def add(self, *effects: Effect) -> None:
@@ -74,7 +84,14 @@ class Outbox:
             reason: why.
         """
         self._effects.append(
-            PacketDropped(interface=self._interface, reason=reason, source=packet.source, vhid=self._vhid)
+            PacketDropped(
+                interface=self._interface,
+                reason=reason,
+                source=packet.source,
+                vhid=self._vhid,
+                destination=packet.destination,
+                ttl=packet.ttl,
+            )
         )
 
     def notice(
@@ -105,3 +122,36 @@ class Outbox:
         """
         if hook is not None:
             self._effects.append(RunHook(interface=self._interface, vhid=self._vhid, hook=hook))
+
+    def peer_notice(self, notice: Notice, peer: IPAddress, now: int) -> None:
+        """Report something about a peer, unless the same was reported within a minute.
+
+        Args:
+            notice: what.
+            peer: who.
+            now: nanoseconds.
+        """
+        if self._limit.admits(notice, peer, now):
+            self.notice(notice, peer=peer)
+
+    def two_masters(self, peer: IPAddress, other: IPAddress | None, since: int, until: int | None = None) -> None:
+        """Report two masters; the arguments are those of `TwoMasters`."""
+        self._effects.append(
+            TwoMasters(
+                interface=self._interface, vhid=self._vhid, peer=peer, other=other, since=since, until=until
+            )
+        )
+
+    def one_way(self, peer: IPAddress, advertisements: int, since: int) -> None:
+        """Report a peer that seems not to hear us; the arguments are those of `OneWaySuspected`."""
+        self._effects.append(
+            OneWaySuspected(
+                interface=self._interface, vhid=self._vhid, peer=peer, advertisements=advertisements, since=since
+            )
+        )
+
+    def close_call(self, peer: IPAddress, silence: int, margin: int) -> None:
+        """Report that a takeover came near; the arguments are those of `CloseCall`."""
+        self._effects.append(
+            CloseCall(interface=self._interface, vhid=self._vhid, peer=peer, silence=silence, margin=margin)
+        )

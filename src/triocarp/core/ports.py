@@ -8,7 +8,8 @@ reported later as an event.
 from dataclasses import dataclass
 from typing import Protocol, final
 
-from triocarp.core.effects import Hook
+from triocarp.core.effects import Effect, Hook
+from triocarp.core.events import Event
 from triocarp.core.family import IPInterface
 from triocarp.core.reasons import PortFailure
 from triocarp.core.reports import Report
@@ -123,6 +124,20 @@ class ReportPort(Protocol):
         ...
 
 
+class JournalPort(Protocol):
+    """Writes down every input and every effect, so that a run can be replayed; see `triocarp.core.journal`."""
+
+    def record(self, at: int, event: Event, effects: tuple[Effect, ...]) -> None:
+        """Take note of one event and of all that the node answered. Neither waits nor fails.
+
+        Args:
+            at: the instant that the node was told, in nanoseconds.
+            event: what it was told.
+            effects: what it answered.
+        """
+        ...
+
+
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
@@ -133,9 +148,11 @@ class Ports:
         addresses: changes addresses.
         hooks: runs scripts.
         reports: takes note.
+        journal: writes down everything, if anybody does.
     """
 
     frames: FramePort
     addresses: AddressPort
     hooks: HookPort
     reports: ReportPort
+    journal: JournalPort | None = None

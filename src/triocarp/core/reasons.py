@@ -16,9 +16,13 @@ class Cause(enum.Enum):
     MASTER_WILL_TIME_OUT = "master will time out"
     PREEMPTING = "preempting a slower master"
     BETTER_ADVERTISEMENT = "more frequent advertisement received"
+    PEER_DEMOTED = "preempting a demoted master"
     TIE_LOST = "equal advertisement received"
     OVERSLEPT = "slept past the dead time"
     ADDRESS_FAILURE = "address could not be held"
+    SWITCHED_OVER = "user requested"
+    MAINTENANCE = "maintenance requested"
+    GROUP_FAILED = "another virtual host of the failover group failed"
     STOPPED = "stopped by the operator"
 
 
@@ -26,7 +30,8 @@ class Cause(enum.Enum):
 class DropReason(enum.Enum):
     """Why a received packet was dropped. The values are the BSD counters' names without ``carps_``.
 
-    Those that no BSD counts have names of ours: `FOREIGN`, `FRAGMENT`, `BAD_TYPE`, `BAD_DESTINATION`, `OWN`.
+    Those that no BSD counts have names of ours. ``badaddrs``, which the BSDs keep for VRRP, counts advertisements
+    that have our password and other virtual addresses, as far as that can be told.
     """
 
     BAD_INTERFACE = "badif"
@@ -36,12 +41,18 @@ class DropReason(enum.Enum):
     BAD_VERSION = "badver"
     BAD_LENGTH = "badlen"
     BAD_AUTHENTICATION = "badauth"
+    BAD_ADDRESSES = "badaddrs"
     BAD_VHID = "badvhid"
     BAD_TYPE = "badtype"
     BAD_DESTINATION = "baddest"
+    BAD_SOURCE = "badsource"
     FRAGMENT = "fragment"
     FOREIGN = "foreign"
     OWN = "own"
+    UNSEALED = "unsealed"
+    ALTERED = "altered"
+    STALE = "stale"
+    REPLAYED = "replayed"
 
 
 @enum.unique

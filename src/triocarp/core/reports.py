@@ -47,12 +47,16 @@ class PacketDropped:
         reason: why.
         source: its IP source address, where that could be read.
         vhid: the VHID that it claims, where that could be read.
+        destination: its IP destination address, where that could be read.
+        ttl: its time to live, or hop limit, where that could be read.
     """
 
     interface: str
     reason: DropReason
     source: IPAddress | None = None
     vhid: int | None = None
+    destination: IPAddress | None = None
+    ttl: int | None = None
 
 
 @enum.unique
@@ -69,6 +73,18 @@ class Notice(enum.Enum):
     HOOK_FAILED = "a script failed"
     SEND_FAILED = "a frame could not be sent"
     HOLDING_BACK = "the addresses could not be held: not trying again until the back-off is over"
+    DEMOTED = "the host counts as worse now, or as better again"
+    FLAPPING = "mastership was lost too often: not preempting for a while"
+    FAMILY_SILENT = "nothing is heard any more over one address family, while the master is heard over the other"
+    FAMILY_HEARD = "the master is heard again over both address families"
+    WRONG_PASSWORD = "a host with our VHID has another password, or addresses unknown to us"  # noqa: S105 - words
+    OTHER_ADDRESSES = "a host has our VHID and password but other virtual addresses: every host must have the same"
+    VRRP_SAME_NUMBER = "a VRRP router has our number: both use the same virtual MAC; choose another VHID"
+    OTHER_PASSWORD = "a host signs with the other password: its change is not complete"  # noqa: S105 - words
+    UNSEALED = "a host does not seal its counters"
+    ALTERED = "an advertisement was altered on its way: somebody on the segment forges"
+    STALE = "an advertisement comes too late or too early: somebody replays, or a clock is wrong"
+    REPLAYED = "an advertisement was replayed: somebody on the segment sends again what it has captured"
 
 
 @final
@@ -95,9 +111,71 @@ class Noticed:
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TwoMasters:
+    """Report that two hosts are master at once: the segment is split, or one does not hear the other.
+
+    Attributes:
+        interface: of the virtual host.
+        vhid: of the virtual host.
+        peer: the one master.
+        other: the other one; None if that is this host.
+        since: nanoseconds; when both had been heard for the first time.
+        until: nanoseconds; when one of them was last heard, or yielded. None while it goes on.
+    """
+
+    interface: str
+    vhid: int
+    peer: IPAddress
+    other: IPAddress | None
+    since: int
+    until: int | None = None
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OneWaySuspected:
+    """Report that a peer goes on as master as if it did not hear us, though we are better: it would yield.
+
+    Attributes:
+        interface: of the virtual host.
+        vhid: of the virtual host.
+        peer: which.
+        advertisements: how many came from it since it must have heard us.
+        since: nanoseconds; when the first of them came.
+    """
+
+    interface: str
+    vhid: int
+    peer: IPAddress
+    advertisements: int
+    since: int
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloseCall:
+    """Report that the master was silent for longer than ever, though not long enough for a takeover.
+
+    Attributes:
+        interface: of the virtual host.
+        vhid: of the virtual host.
+        peer: the master.
+        silence: nanoseconds between two advertisements; at least one is missing.
+        margin: nanoseconds that were left until the takeover.
+    """
+
+    interface: str
+    vhid: int
+    peer: IPAddress
+    silence: int
+    margin: int
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stopped:
     """Report that every virtual host has left: addresses released, goodbyes said, hooks ended."""
 
 
-Report: TypeAlias = StateChanged | PacketDropped | Noticed | Stopped
+Report: TypeAlias = StateChanged | PacketDropped | Noticed | TwoMasters | OneWaySuspected | CloseCall | Stopped
 """All that a host tells."""

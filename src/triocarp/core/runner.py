@@ -1,6 +1,7 @@
 """Feeds a node and carries out its effects: the few lines that the daemon and the simulator have in common."""
 
 from collections import deque
+from collections.abc import Callable
 from typing import assert_never, final
 
 from triocarp.core.effects import (
@@ -16,7 +17,10 @@ from triocarp.core.effects import (
 from triocarp.core.events import EffectFailed, Event
 from triocarp.core.node import Node
 from triocarp.core.ports import PortError, Ports
-from triocarp.core.reports import Noticed, PacketDropped, StateChanged, Stopped
+from triocarp.core.reasons import PortFailure
+from triocarp.core.reports import StateChanged
+
+_ACTIONS = SendAdvertisement | HoldAddresses | RenewAddresses | ReleaseAddresses | Announce | RunHook
 
 
 @final
@@ -26,13 +30,18 @@ class Runner:
     Args:
         node: decides.
         ports: do.
+        clock: nanoseconds of the same clock as the instants that are fed. With it, what a host decided a dead time
+            ago is not done any more: a host that was frozen in the middle of its effects would otherwise go on
+            where it stopped, and announce an address that another one has taken over.
     """
 
-    __slots__ = ("_ports", "node")
+    __slots__ = ("_clock", "_latest", "_ports", "node")
 
-    def __init__(self, node: Node, ports: Ports) -> None:
+    def __init__(self, node: Node, ports: Ports, *, clock: Callable[[], int] | None = None) -> None:
         self.node = node
         self._ports = ports
+        self._clock = clock
+        self._latest: int | None = None
 
     def feed(self, event: Event, now: int) -> int | None:
         """Tell the node what happened, and do what it asks for.
@@ -41,23 +50,31 @@ class Runner:
 
         Args:
             event: what happened.
-            now: when, in nanoseconds; never less than before.
+            now: when, in nanoseconds; never less than before. With a clock, an instant that is earlier than what
+                was fed before counts as that.
 
         Returns:
             The instant by which `TimerExpired` must be fed, or None.
         """
         pending: deque[Event] = deque((event,))
         while pending:
-            failures = self._carry_out(self.node.handle(pending.popleft(), now))
+            if self._clock is not None and self._latest is not None:
+                now = max(now, self._latest)
+            self._latest = now
+            told = pending.popleft()
+            effects = self.node.handle(told, now)
+            if self._ports.journal is not None:
+                self._ports.journal.record(now, told, effects)
+            failures = self._carry_out(effects, now)
             # What failed last is told first: no goodbye may overtake the news that the release before it failed.
             pending.extendleft(reversed(failures))
         return self.node.deadline
 
-    def _carry_out(self, effects: tuple[Effect, ...]) -> list[EffectFailed]:
+    def _carry_out(self, effects: tuple[Effect, ...], decided_at: int) -> list[EffectFailed]:
         failures: list[EffectFailed] = []
         unfounded: set[tuple[str, int]] = set()  # virtual hosts whose frames have lost what they rest on
         for effect in effects:
-            if isinstance(effect, StateChanged | PacketDropped | Noticed | Stopped):
+            if not isinstance(effect, _ACTIONS):
                 self._ports.reports.report(effect)
                 if isinstance(effect, StateChanged):
                     # A host that woke up may leave and become master again at once: that begins anew.
@@ -67,6 +84,7 @@ class Runner:
             if isinstance(effect, SendAdvertisement | Announce) and virtual_host in unfounded:
                 continue
             try:
+                self._refuse_if_too_late(effect, decided_at)
                 self._act(effect)
             except PortError as error:
                 failures.append(EffectFailed(effect=effect, failure=error.failure, detail=error.detail))
@@ -75,11 +93,24 @@ class Runner:
         # Whether the addresses are held comes first: what follows from another failure may rest on it.
         return sorted(failures, key=lambda failed: not isinstance(failed.effect, HoldAddresses | ReleaseAddresses))
 
+    def _refuse_if_too_late(self, effect: Action, decided_at: int) -> None:
+        """Refuse what asserts mastership on the strength of a decision that is a dead time old."""
+        if self._clock is None or isinstance(effect, ReleaseAddresses | RunHook):
+            return
+        now = self._clock()
+        host = self.node.virtual_hosts[effect.interface, effect.vhid]
+        if now - decided_at >= host.config.dead_time:
+            self._latest = now
+            raise PortError(PortFailure.TOO_LATE, f"decided {(now - decided_at) / 1e9:.3f} s ago")
+
     def _act(self, effect: Action) -> None:
         ports = self._ports
         match effect:
             case SendAdvertisement():
-                ports.frames.send(effect.interface, effect.ethernet_header + effect.packet)
+                if effect.ethernet_header:
+                    ports.frames.send(effect.interface, effect.ethernet_header + effect.packet)
+                else:
+                    ports.frames.send_packet(effect.interface, effect.packet)
             case HoldAddresses() | RenewAddresses():
                 ports.addresses.hold(effect.interface, effect.addresses, effect.lease_s)
             case ReleaseAddresses():

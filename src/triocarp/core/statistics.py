@@ -2,10 +2,14 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import final
+from typing import Final, final
 
+from triocarp.core.family import IPAddress
 from triocarp.core.reasons import DropReason
 from triocarp.core.transitions import State
+
+PEERS_MAX: Final = 64
+"""How many peers are counted by name. A sender can claim any source address, so there must be an end."""
 
 
 @final
@@ -20,6 +24,9 @@ class Statistics:
         announcements_sent: gratuitous ARPs sent.
         send_errors: frames that could not be sent.
         transitions: changes of state, by old and new state; those to MASTER are ``preempt``.
+        heard: advertisements that were believed, by the sender's address.
+        closest_margin: nanoseconds that the dead timer had left when an advertisement came, at its closest.
+        two_masters: how often another master was seen beside the one that there shall be.
     """
 
     received: int = 0
@@ -28,3 +35,15 @@ class Statistics:
     announcements_sent: int = 0
     send_errors: int = 0
     transitions: Counter[tuple[State, State]] = field(default_factory=Counter[tuple[State, State]])
+    heard: Counter[IPAddress] = field(default_factory=Counter[IPAddress])
+    closest_margin: int | None = None
+    two_masters: int = 0
+
+    def hear(self, peer: IPAddress) -> None:
+        """Count an advertisement that was believed.
+
+        Args:
+            peer: its source address.
+        """
+        if peer in self.heard or len(self.heard) < PEERS_MAX:
+            self.heard[peer] += 1

@@ -41,6 +41,21 @@ def dead_time(advbase_s: int, advskew: int, dead_ratio: int, *, multiplies_advsk
     return dead_ratio * advbase_s * SECOND + skew
 
 
+def overdue_interval(advbase_s: int, advskew: int, dead_ratio: int) -> int:
+    """Return the interval beyond which a peer's next advertisement would come too late, in nanoseconds.
+
+    ``dead_ratio * advbase + advskew/256`` in every implementation, whatever its dead time is. That rule is what
+    makes a goodbye work: its 255.996 s are beyond. OpenBSD does without it when advbase is 0; we do not, since a
+    goodbye would be lost on us then.
+
+    Args:
+        advbase_s: our own whole seconds.
+        advskew: our own 1/256 seconds.
+        dead_ratio: how many intervals may pass in silence.
+    """
+    return dead_time(advbase_s, advskew, dead_ratio, multiplies_advskew=False)
+
+
 def lease_seconds(interval: int, dead: int) -> int:
     """Return the kernel lifetime of a held address, in whole seconds.
 

@@ -1,25 +1,26 @@
 """The state machine of one virtual host: one VHID on one interface.
 
 Everything that one virtual host decides is decided here. `transitions` says which state follows a cause;
-`Speech` builds what is said; `HookSequence`, `AddressGuard` and `BackOff` each keep one small promise.
+`Receiver` says what is believed, `Speech` builds what is said, `AddressKeeping`, `HookSequence` and the other
+pieces each keep one small promise.
 
 The order of effects is the safety of the protocol. Becoming master: advertise first, because that silences
 the other candidates; then hold the addresses; then announce them, after the up hook if there is one. Leaving:
 release the addresses, run the down hook, and only then say goodbye, so that no two hosts ever answer.
 """
 
-import enum
 import random
 from collections import Counter
-from ipaddress import IPv4Address
 from typing import Final, TypeAlias, assert_never, final
 
-from triocarp.core.address_guard import AddressGuard
+from triocarp.core.address_keeping import AddressKeeping
 from triocarp.core.advertisement import Advertisement
 from triocarp.core.announcement_schedule import AnnouncementSchedule
-from triocarp.core.authentication import Authenticator
+from triocarp.core.authentication import Keyring
 from triocarp.core.back_off import BackOff
 from triocarp.core.configuration import VirtualHostConfig
+from triocarp.core.demotion import Demotion, DemotionCause, expressed_advskew, expressed_byte
+from triocarp.core.dialect import DemotionStyle
 from triocarp.core.effects import (
     Announce,
     Effect,
@@ -41,15 +42,27 @@ from triocarp.core.events import (
     PacketReceived,
     Started,
     StopRequested,
+    SwitchOverRequested,
     TimerExpired,
+    WallClockChanged,
 )
+from triocarp.core.family import Family, IPAddress, family_of
+from triocarp.core.flap_damping import FlapDamper
+from triocarp.core.hold_down import HoldDown
 from triocarp.core.hook_sequence import HookSequence
+from triocarp.core.listening import Listening
 from triocarp.core.outbox import Outbox
-from triocarp.core.preference import Preference, compare, wins_tie
+from triocarp.core.peer_watch import PeerWatch
+from triocarp.core.preference import Preference, Standing, compare, wins_tie
 from triocarp.core.reasons import Cause, DropReason, PortFailure
+from triocarp.core.receiver import DROPPED_FOR, Judgement, Receiver
 from triocarp.core.reports import Notice
+from triocarp.core.sealed_counter import CounterSeal, SealVerdict
+from triocarp.core.sealing import Sealing
+from triocarp.core.send_errors import SendErrors
 from triocarp.core.speech import Speech
 from triocarp.core.statistics import Statistics
+from triocarp.core.timer_table import Timer, TimerTable
 from triocarp.core.timing import SECOND, advertisement_interval
 from triocarp.core.transitions import State, next_state
 
@@ -61,29 +74,40 @@ from holding the address for a moment too: 5 ms at most, nothing for the host th
 """
 
 HostEvent: TypeAlias = (
-    Started | TimerExpired | LinkChanged | AddressChanged | HookFinished | EffectFailed | StopRequested
+    Started
+    | TimerExpired
+    | LinkChanged
+    | AddressChanged
+    | HookFinished
+    | EffectFailed
+    | WallClockChanged
+    | SwitchOverRequested
+    | StopRequested
 )
-"""What `VirtualHost.handle` takes: every event but packets, which `Node` reads first."""
+"""What `VirtualHost.handle` takes. `Node` reads packets first, and keeps the demotion of whole groups."""
 
-
-@enum.unique
-class Timer(enum.Enum):
-    """What a virtual host waits for. Simultaneous ones are served in this order."""
-
-    MASTER_DOWN = "master down"
-    MASTER_LEAVING = "master leaving"
-    ADVERTISEMENT = "advertisement"
-    RELEASE = "release"
+_NOTICES: Final = {
+    DropReason.BAD_AUTHENTICATION: Notice.WRONG_PASSWORD,
+    DropReason.BAD_ADDRESSES: Notice.OTHER_ADDRESSES,
+    DropReason.FOREIGN: Notice.VRRP_SAME_NUMBER,
+    DropReason.UNSEALED: Notice.UNSEALED,
+    DropReason.ALTERED: Notice.ALTERED,
+    DropReason.STALE: Notice.STALE,
+    DropReason.REPLAYED: Notice.REPLAYED,
+}
+"""What an operator should know about packets that are dropped for our VHID."""
 
 
 @final
 class VirtualHost:
     """One virtual host.
 
-    `handle` and `receive` are the only mutators; both return what must be done, in order.
+    `handle`, `receive`, `reject` and `follow_demotion` are the only mutators; each returns what must be done, in
+    order.
 
     Args:
         config: of the virtual host.
+        demotion: of its failover group.
         rng: gives the counter's first value.
 
     Attributes:
@@ -91,35 +115,36 @@ class VirtualHost:
         statistics: its counters.
     """
 
-    def __init__(self, config: VirtualHostConfig, *, rng: random.Random) -> None:
+    def __init__(self, config: VirtualHostConfig, demotion: Demotion, *, rng: random.Random) -> None:
         self.config = config
         self.statistics = Statistics()
-        self._authenticator = Authenticator(config.password, config.vhid, (a.ip for a in config.addresses))
-        self._speech = Speech(config, self._authenticator, rng)
+        self._demotion = demotion
+        addresses = tuple(address.ip for address in config.addresses)
+        keyring = Keyring(config.passwords, config.vhid, addresses, config.dialect, config.link_layer_address)
+        seals = tuple(CounterSeal(password) for password in config.passwords)
+        self._receiver = Receiver(config, keyring, seals)
+        self._speech = Speech(config, keyring, seals[0], self._receiver.take_note_of_own, rng)
         hooks = {hook for hook, exists in ((Hook.UP, config.up_hook), (Hook.DOWN, config.down_hook)) if exists}
         self._hooks = HookSequence(hooks, done=Hook.DOWN if config.neutral else None)
-        self._guard = AddressGuard()
+        self._timers = TimerTable()
+        self._outbox = Outbox(config)
+        self._addresses = AddressKeeping(config, self._outbox, self._timers)
+        self._watch = PeerWatch(self._outbox, self.statistics, config.dead_ratio)
+        self._hold_down = HoldDown()
+        self._listening = Listening(config, self._outbox, self.statistics, self._timers, self._hold_down)
         self._back_off = BackOff()
+        self._damper = FlapDamper(config.flap_damping)
+        self._send_errors = SendErrors(len(config.destinations))
         self._state = State.INIT
         self._link = Link.ABSENT
         self._stopping = False
         self._neutral = config.neutral
-        self._timers: dict[Timer, int] = {}
-        self._outbox = Outbox(config)
-        # What was heard: for the explanation of a takeover.
-        self._listening_since = 0
-        self._peer: IPv4Address | None = None
-        self._rejected: Counter[DropReason] = Counter()
-        # What was said.
+        self._wall_offset: int | None = None
         self._advertised_at = 0
-        self._announcing = AnnouncementSchedule(config.announce_after)
+        self._advertised = Standing(0, 0)
+        self._announcing = AnnouncementSchedule(config.announce_after, config.announce_refresh)
         self._parting: Saying | None = None
         self._parted: Saying | None = None
-        # The effects that never change are made once.
-        interface, vhid, addresses, lease_s = config.interface, config.vhid, config.addresses, config.lease_s
-        self._hold = HoldAddresses(interface=interface, vhid=vhid, addresses=addresses, lease_s=lease_s)
-        self._renew = RenewAddresses(interface=interface, vhid=vhid, addresses=addresses, lease_s=lease_s)
-        self._release_all = ReleaseAddresses(interface=interface, vhid=vhid, addresses=addresses)
 
     @property
     def state(self) -> State:
@@ -129,7 +154,7 @@ class VirtualHost:
     @property
     def deadline(self) -> int | None:
         """The instant by which `TimerExpired` must be handled, in nanoseconds; None if there is none."""
-        return min(self._timers.values(), default=None)
+        return self._timers.earliest
 
     @property
     def takeover_due(self) -> int | None:
@@ -137,20 +162,26 @@ class VirtualHost:
 
         A driver that knows it can get ready; nothing depends on that.
         """
-        return self._timers.get(Timer.MASTER_DOWN)
+        return self._listening.takeover_due
 
     @property
     def stopped(self) -> bool:
         """Whether the operator's stop is complete: released, goodbye said, hooks ended."""
-        return self._stopping and self._hooks.running is None and Timer.RELEASE not in self._timers
+        return self._stopping and self._hooks.running is None and not self._addresses.releasing
 
-    def demoted(self, now: int) -> bool:
-        """Return whether the host counts as worse than it is configured.
+    @property
+    def standing(self) -> Standing:
+        """What the host counts as among its peers: its demotion byte, and its interval with demotion."""
+        config = self.config
+        return Standing(
+            expressed_byte(config.dialect, self._demotion.total),
+            advertisement_interval(config.advbase_s, self._own_advskew),
+        )
 
-        Args:
-            now: nanoseconds.
-        """
-        return self._back_off.holds_back(now)
+    @property
+    def seals_seen(self) -> Counter[SealVerdict]:
+        """How often each verdict about a peer's seal was found."""
+        return self._receiver.seals_seen
 
     def handle(self, event: HostEvent, now: int) -> tuple[Effect, ...]:
         """Take note of an event and return what must be done.
@@ -161,8 +192,6 @@ class VirtualHost:
         """
         self._step_down_if_overslept(now)
         match event:
-            case Started():
-                self._start(now)
             case TimerExpired():
                 for timer in Timer:
                     self._serve(timer, now)
@@ -174,8 +203,10 @@ class VirtualHost:
                 self._finish_hook(event, now)
             case EffectFailed():
                 self._take_failure(event, now)
-            case StopRequested():
-                self._stop(now)
+            case WallClockChanged():
+                self._set_wall_clock(event, now)
+            case Started() | SwitchOverRequested() | StopRequested():
+                self._obey(event, now)
             case _:
                 assert_never(event)
         return self._outbox.drain()
@@ -190,123 +221,185 @@ class VirtualHost:
         """
         self._step_down_if_overslept(now)
         self.statistics.received += 1
-        reason = self._reason_to_drop(packet, advertisement)
-        if reason is not None:
-            self._drop(packet, reason)
+        judgement = self._receiver.judge(packet, advertisement, now, self._wall_offset)
+        if judgement.reason is None:
+            self._hear(packet.source, advertisement, judgement, now)
         else:
-            self._hear(packet.source, advertisement, now)
+            self._drop(packet, judgement.reason, now)
         return self._outbox.drain()
 
-    def reject(self, packet: PacketReceived, reason: DropReason) -> tuple[Effect, ...]:
+    def reject(self, packet: PacketReceived, reason: DropReason, now: int) -> tuple[Effect, ...]:
         """Count a packet that claims our VHID but cannot be read, and return the report.
 
         Args:
             packet: as received.
             reason: why it is dropped.
+            now: nanoseconds.
         """
         self.statistics.received += 1
-        self._drop(packet, reason)
+        self._drop(packet, reason, now)
+        return self._outbox.drain()
+
+    def follow_demotion(self, hand_over_for: DemotionCause | None, now: int) -> tuple[Effect, ...]:
+        """Take note that the demotion of the failover group has changed and return what must be done.
+
+        Args:
+            hand_over_for: a cause for which a master leaves; None if it only advertises what it counts for now.
+            now: nanoseconds.
+        """
+        self._step_down_if_overslept(now)
+        if self._state is State.MASTER:
+            if hand_over_for is not None:
+                maintained = hand_over_for is DemotionCause.MAINTENANCE
+                cause = Cause.MAINTENANCE if maintained else Cause.GROUP_FAILED
+                self._leave(cause, now, parting=Saying.GOODBYE, detail=hand_over_for.value)
+            elif self.standing != self._advertised:
+                self._advertise(now)
+        return self._outbox.drain()
+
+    def tell_demotion(self) -> tuple[Effect, ...]:
+        """Return the report of what the failover group's demotion is now."""
+        causes = ", ".join(f"{cause.value} ({of}) {amount}" for cause, of, amount in self._demotion.causes)
+        self._outbox.notice(Notice.DEMOTED, detail=f"by {self._demotion.total}: {causes}" if causes else "no more")
         return self._outbox.drain()
 
     # What is heard.
 
-    def _reason_to_drop(self, packet: PacketReceived, advertisement: Advertisement) -> DropReason | None:
-        if packet.source == self.config.source:
-            # Our own frame came back. Counter and digest would not tell: two hosts that both go on from a
-            # third one's counter send identical headers.
-            return DropReason.OWN
-        if packet.destination != self.config.group:
-            return DropReason.BAD_DESTINATION
-        if not self._authenticator.verifies(advertisement):
-            return DropReason.BAD_AUTHENTICATION
-        return None
-
-    def _drop(self, packet: PacketReceived, reason: DropReason) -> None:
+    def _drop(self, packet: PacketReceived, reason: DropReason, now: int) -> None:
         self.statistics.dropped[reason] += 1
-        self._rejected[reason] += 1
+        self._listening.reject(reason)
         self._outbox.dropped(packet, reason)
+        notice = _NOTICES.get(reason)
+        if notice is not None:
+            self._outbox.peer_notice(notice, packet.source, now)
 
-    def _hear(self, peer: IPv4Address, advertisement: Advertisement, now: int) -> None:
-        preference = compare(advertisement.interval, self._own_interval(now))
+    def _hear(self, peer: IPAddress, advertisement: Advertisement, judgement: Judgement, now: int) -> None:
+        demotion = advertisement.demotion if self.config.dialect.demotion_style is DemotionStyle.BYTE else 0
+        preference = compare(Standing(demotion, advertisement.interval), self.standing)
         if self._parting is Saying.GOODBYE or preference is not Preference.BETTER:
             # What is still to be said comes too late. There is another master by now: our goodbye would make a
             # further backup take over from it, and a last advertisement would make a worse one yield.
             self._parting = None
         if self._state is State.INIT:
             return
+        self.statistics.hear(peer)
         self._speech.hear(advertisement.counter)
+        if judgement.key:
+            self._outbox.peer_notice(Notice.OTHER_PASSWORD, peer, now)
+        if judgement.seal is not None and judgement.seal is not SealVerdict.GENUINE:
+            self._observe_seal(peer, judgement.seal, now)
         if self._state is State.MASTER:
-            self._compare_as_master(peer, preference, now)
+            self._compare_as_master(peer, advertisement, preference, now)
         else:
-            self._compare_as_backup(peer, preference, advertisement.interval, now)
+            self._compare_as_backup(peer, advertisement, preference, now)
 
-    def _compare_as_master(self, peer: IPv4Address, preference: Preference, now: int) -> None:
+    def _observe_seal(self, peer: IPAddress, verdict: SealVerdict, now: int) -> None:
+        if not self._receiver.excuses(verdict, peer):
+            self._outbox.peer_notice(_NOTICES[DROPPED_FOR[verdict]], peer, now)
+
+    def _compare_as_master(
+        self, peer: IPAddress, advertisement: Advertisement, preference: Preference, now: int
+    ) -> None:
         config = self.config
         if preference is Preference.BETTER:
             last = Saying.LAST if config.dialect.last_advertisement_on_yield else None
-            self._leave(Cause.BETTER_ADVERTISEMENT, now, parting=last, peer=peer)
-        elif preference is Preference.EQUAL and not wins_tie(config.dialect.tie_rule, config.source, peer):
+            self._lose(Cause.BETTER_ADVERTISEMENT, now, parting=last, peer=peer)
+        elif preference is Preference.EQUAL and not wins_tie(
+            config.dialect.tie_rule, config.sources[family_of(peer)], peer
+        ):
             # Nothing is said on losing a tie: a BSD that heard an equal advertisement would yield as well.
-            self._leave(Cause.TIE_LOST, now, parting=None, peer=peer)
+            self._lose(Cause.TIE_LOST, now, parting=None, peer=peer)
         else:
+            if advertisement.is_goodbye:
+                self._watch.forget(peer, now)
+            else:
+                self._watch.hear_beside_us(
+                    peer, advertisement.interval, now, is_worse=preference is Preference.WORSE
+                )
+                self._set_rival_timer()
             self._defend(peer, now)
 
-    def _compare_as_backup(self, peer: IPv4Address, preference: Preference, peer_interval: int, now: int) -> None:
-        self._listen(now, peer)
-        if preference is not Preference.WORSE or self._back_off.holds_back(now):
+    def _compare_as_backup(
+        self, peer: IPAddress, advertisement: Advertisement, preference: Preference, now: int
+    ) -> None:
+        family, interval = family_of(peer), advertisement.interval
+        if not advertisement.is_goodbye:
+            self._watch.hear_as_backup(peer, family, interval, now)
+        self._listening.hear(peer, family, interval, preference, now)
+        if self._hold_down.holds(now):
             return
-        if peer_interval > self.config.dead_time:
+        overdue = interval > self.config.overdue_interval
+        if advertisement.is_goodbye or (overdue and preference is not Preference.BETTER):
             # The next advertisement would come after our own dead time: no use to wait for it. A goodbye
             # is nothing but the extreme case, which is why every implementation understands it.
-            self._timers[Timer.MASTER_LEAVING] = now + self.config.advskew * STAGGER
+            self._timers.set(Timer.MASTER_LEAVING, now + self.config.advskew * STAGGER)
             self._serve(Timer.MASTER_LEAVING, now)
-        elif self.config.preempt:
+        elif (
+            preference is Preference.WORSE and advertisement.demotion > self.standing.demotion and self._uses_byte
+        ):
+            self._become_master(Cause.PEER_DEMOTED, now)
+        elif self._may_preempt(now):
             self._become_master(Cause.PREEMPTING, now)
 
-    def _defend(self, peer: IPv4Address, now: int) -> None:
+    def _may_preempt(self, now: int) -> bool:
+        """Return whether a worse master has been heard for long enough, and we shall not let it be."""
+        config = self.config
+        worse_for = self._listening.worse_for(now)
+        waited = worse_for is not None and worse_for >= config.preempt_delay
+        return config.preempt and waited and not self._damper.damps(now)
+
+    def _defend(self, peer: IPAddress, now: int) -> None:
         if self._announcing.defend(now):
             self._outbox.notice(Notice.WORSE_MASTER, peer=peer)
-            self._announce()
+            self._announce(now)
+
+    def _set_rival_timer(self) -> None:
+        deadline = self._watch.deadline
+        if deadline is None:
+            self._timers.cancel(Timer.OTHER_MASTER)
+        else:
+            self._timers.set(Timer.OTHER_MASTER, deadline)
 
     # Time.
 
-    def _own_interval(self, now: int) -> int:
-        return advertisement_interval(self.config.advbase_s, self._own_advskew(now))
+    @property
+    def _uses_byte(self) -> bool:
+        return self.config.dialect.demotion_style is DemotionStyle.BYTE
 
-    def _own_advskew(self, now: int) -> int:
-        own = self.config.advskew
-        return max(own, self.config.dialect.demoted_advskew) if self.demoted(now) else own
+    @property
+    def _own_advskew(self) -> int:
+        return expressed_advskew(self.config.dialect, self.config.advskew, self._demotion.total)
 
-    def _listen(self, now: int, peer: IPv4Address | None) -> None:
-        """Wait for a master's next advertisement, for the dead time at least."""
-        self._listening_since = now
-        self._peer = peer
-        self._rejected.clear()
-        self._timers.pop(Timer.MASTER_LEAVING, None)
-        self._timers[Timer.MASTER_DOWN] = self._back_off.not_before(now + self.config.dead_time)
+    @property
+    def _own_interval(self) -> int:
+        """Nanoseconds to our next advertisement, with demotion; OpenBSD's 0/0 means the least."""
+        return self.standing.interval or self.config.interval
 
     def _serve(self, timer: Timer, now: int) -> None:
         """Do what the timer is for, if it is due."""
-        due = self._timers.get(timer)
-        if due is None or now < due:
+        due = self._timers.take(timer, now)
+        if due is None:
             return
-        del self._timers[timer]
         match timer:
-            case Timer.MASTER_DOWN:
-                if now - due >= self.config.dead_time:
-                    # We slept, and do not know what was said meanwhile: nothing may be heard in our silence.
-                    self._listen(now, None)
-                else:
-                    self._become_master(Cause.MASTER_TIMED_OUT, now)
+            case Timer.MASTER_DOWN_IPV4 | Timer.MASTER_DOWN_IPV6:
+                family = Family.IPV4 if timer is Timer.MASTER_DOWN_IPV4 else Family.IPV6
+                missed = self._listening.miss(family, due, now)
+                if missed is not None:
+                    self._become_master(Cause.MASTER_TIMED_OUT, now, silence=missed.silence, detail=missed.detail)
             case Timer.MASTER_LEAVING:
                 self._become_master(Cause.MASTER_WILL_TIME_OUT, now)
             case Timer.ADVERTISEMENT:
                 self._advertise(now)
-                if self._announcing.advertise():
+                if self._announcing.advertise(now):
                     self._send_announcements()
             case Timer.RELEASE:
                 self._release(now)
                 self._part(now)
+            case Timer.BACK_OFF:
+                self._demotion.set(DemotionCause.ADDRESS_FAILURE, self.config.name, 0)
+            case Timer.OTHER_MASTER:
+                self._watch.expire(now)
+                self._set_rival_timer()
             case _:
                 assert_never(timer)
 
@@ -316,37 +409,38 @@ class VirtualHost:
         Stopped, suspended or starved: somebody else has taken over by now, and a goodbye would make a further
         backup take over from that one. With a dead ratio of 1 the dead time is the interval itself.
         """
-        interval = self.config.interval
+        if self._state is not State.MASTER:
+            return
+        interval = self._own_interval
         limit = max(self.config.dead_time, interval + interval // 4)
-        if self._state is State.MASTER and now - self._advertised_at >= limit:
+        if now - self._advertised_at >= limit:
             self._leave(Cause.OVERSLEPT, now, parting=None)
 
     # Becoming and being master.
 
-    def _become_master(self, cause: Cause, now: int) -> None:
-        silence = now - self._listening_since if cause is Cause.MASTER_TIMED_OUT else None
-        self._enter(cause, peer=self._peer, silence=silence)
-        self._timers.pop(Timer.MASTER_DOWN, None)
-        self._timers.pop(Timer.MASTER_LEAVING, None)
-        self._timers.pop(Timer.RELEASE, None)
+    def _become_master(self, cause: Cause, now: int, *, silence: int | None = None, detail: str = "") -> None:
+        self._enter(cause, peer=self._listening.peer, silence=silence, detail=detail)
+        self._stop_listening()
         self._neutral = False
         self._advertise(now, renew=False)
-        if self.config.manages_addresses:
-            self._outbox.add(self._hold)
+        self._addresses.hold(self._own_interval)
         self._outbox.run(self._hooks.wish(Hook.UP))
-        self._announce()
+        self._announce(now)
 
     def _advertise(self, now: int, *, renew: bool = True) -> None:
+        self._send_errors.begin_round()
+        self._note_send_errors()
         self._say(Saying.REGULAR, now)
         self._advertised_at = now
-        self._timers[Timer.ADVERTISEMENT] = now + self._own_interval(now)
-        if renew and self.config.manages_addresses:
-            self._outbox.add(self._renew)
+        self._advertised = self.standing
+        self._timers.set(Timer.ADVERTISEMENT, now + self._own_interval)
+        if renew:
+            self._addresses.renew(self._own_interval)
 
-    def _announce(self) -> None:
+    def _announce(self, now: int) -> None:
         """Announce now, unless the up hook is not done, and begin to count the advertisements to a repetition."""
         if self._hooks.settled is Hook.UP:
-            self._announcing.begin()
+            self._announcing.begin(now)
             self._send_announcements()
 
     def _send_announcements(self) -> None:
@@ -356,40 +450,58 @@ class VirtualHost:
 
     # Leaving.
 
+    def _lose(self, cause: Cause, now: int, *, parting: Saying | None, peer: IPAddress) -> None:
+        """Leave mastership to a peer."""
+        self._leave(cause, now, parting=parting, peer=peer)
+        damped = self._damper.lose(now)
+        if damped is not None:
+            self._outbox.notice(Notice.FLAPPING, peer=peer, detail=f"{damped / SECOND:g} s")
+
     def _leave(
         self,
         cause: Cause,
         now: int,
         *,
         parting: Saying | None,
-        peer: IPv4Address | None = None,
+        peer: IPAddress | None = None,
         detail: str = "",
     ) -> None:
         """Stop being master: release, run the down hook, say what there is to say."""
         self._enter(cause, peer=peer, detail=detail)
-        self._timers.pop(Timer.ADVERTISEMENT, None)
+        self._timers.cancel(Timer.ADVERTISEMENT, Timer.OTHER_MASTER)
         self._announcing.end()
+        self._send_errors.leave()
+        self._watch.leave(now)
         self._parting = parting
         if self._state is State.BACKUP:
-            self._listen(now, peer)
+            self._listening.begin(now, peer)
         self._release(now)
         self._outbox.run(self._hooks.wish(Hook.DOWN))
         self._part(now)
 
     def _release(self, now: int) -> None:
-        if self.config.manages_addresses:
-            self._guard.released(now)
-            self._outbox.add(self._release_all)
+        self._addresses.release(now)
         self._parted = None
 
     def _part(self, now: int) -> None:
         """Say what the leaving master has to say, once everything that it held is released."""
-        if self._parting is None or self._hooks.settled is not Hook.DOWN or Timer.RELEASE in self._timers:
+        if self._parting is None or self._hooks.settled is not Hook.DOWN or self._addresses.releasing:
             return
         self._say(self._parting, now)
         self._parting, self._parted = None, self._parting
 
     # Events.
+
+    def _obey(self, event: Started | SwitchOverRequested | StopRequested, now: int) -> None:
+        match event:
+            case Started():
+                self._start(now)
+            case SwitchOverRequested():
+                self._switch_over(event, now)
+            case StopRequested():
+                self._stop(now)
+            case _:
+                assert_never(event)
 
     def _start(self, now: int) -> None:
         if not self._neutral:
@@ -403,48 +515,76 @@ class VirtualHost:
             self._leave(Cause.STOPPED, now, parting=Saying.GOODBYE)
         elif self._state is State.BACKUP:
             self._enter(Cause.STOPPED)
-        for timer in (Timer.MASTER_DOWN, Timer.MASTER_LEAVING):
-            self._timers.pop(timer, None)
+        self._stop_listening()
+        self._timers.cancel(Timer.BACK_OFF)
+
+    def _stop_listening(self) -> None:
+        self._listening.end()
+        self._watch.rest()
+
+    def _switch_over(self, event: SwitchOverRequested, now: int) -> None:
+        if self._state is State.MASTER:
+            self._hold_down.extend(now + event.hold_down)
+            self._leave(Cause.SWITCHED_OVER, now, parting=Saying.GOODBYE)
+
+    def _set_wall_clock(self, event: WallClockChanged, now: int) -> None:
+        config, before = self.config, self._wall_offset
+        self._wall_offset = event.offset
+        if config.sealing is Sealing.OFF:
+            return
+        if before is not None and abs(event.offset - before) <= config.seal_window:
+            return  # the clocks drift, and are slewed
+        if before is not None and event.offset < before:
+            self._speech.restart_ticks()
+        self._receiver.begin_to_judge_seals(now + event.offset)
+        if config.sealing is Sealing.ENFORCE:
+            # For a window nothing is believed, and a sender may be a window behind: a master is heard later.
+            self._hold_down.extend(now + 2 * config.seal_window + config.dead_time)
+            if self._state is State.BACKUP:
+                self._listening.begin(now, self._listening.peer)
 
     def _change_link(self, event: LinkChanged, now: int) -> None:
         self._link = event.link
         moved = bool(event.hardware_address) and self._speech.set_hardware_address(event.hardware_address)
-        if not self._link_is_usable():
+        usable = self._link_is_usable()
+        self._demotion.set(DemotionCause.LINK, event.interface, 0 if usable else self._weight)
+        if not usable:
             if self._state is State.MASTER:
                 self._leave(Cause.LINK_DOWN, now, parting=None, detail=event.link.value)
             elif self._state is State.BACKUP:
                 self._enter(Cause.LINK_DOWN, detail=event.link.value)
-                self._timers.pop(Timer.MASTER_DOWN, None)
-                self._timers.pop(Timer.MASTER_LEAVING, None)
+                self._stop_listening()
             self._parting = None
         elif self._state is State.INIT and not self._stopping:
             self._enter(Cause.LINK_UP)
-            self._listen(now, None)
+            self._hold_down.extend(now + self.config.hold_down)
+            self._listening.begin(now, None)
         elif moved and self._announcing.begun:
-            self._announce()
+            self._announce(now)
 
     def _link_is_usable(self) -> bool:
         return self._link is Link.UP or (self._link is Link.NO_CARRIER and self.config.ignore_carrier)
 
+    @property
+    def _weight(self) -> int:
+        return self.config.dialect.demotion_weight
+
     def _change_address(self, event: AddressChanged, now: int) -> None:
-        config = self.config
-        if not config.manages_addresses or event.address.ip not in {address.ip for address in config.addresses}:
+        if not self._addresses.concern(event):
             return
         if self._state is State.MASTER:
             if not event.present:
                 self._restore_addresses(event, now)
-        elif event.present and not self._neutral and Timer.RELEASE not in self._timers:
-            self._outbox.notice(Notice.ADDRESS_REMOVED, detail=str(event.address))
-            self._timers[Timer.RELEASE] = self._guard.next_release(now)
+        elif not self._neutral and self._addresses.remove_unwanted(event, now):
             self._serve(Timer.RELEASE, now)
 
     def _restore_addresses(self, event: AddressChanged, now: int) -> None:
-        if not self._guard.insists(now):
+        if not self._addresses.insists(now):
             self._fail_to_hold(f"somebody keeps removing {event.address}", PortFailure.OTHER, now)
             return
         self._outbox.notice(Notice.ADDRESS_RESTORED, detail=str(event.address))
-        self._outbox.add(self._hold)
-        self._announce()
+        self._addresses.hold(self._own_interval)
+        self._announce(now)
 
     def _finish_hook(self, event: HookFinished, now: int) -> None:
         if event.hook is not self._hooks.running:
@@ -453,7 +593,7 @@ class VirtualHost:
             self._outbox.notice(Notice.HOOK_FAILED, detail=f"{event.hook.value} hook: {event.detail}")
         self._outbox.run(self._hooks.finished())
         if self._state is State.MASTER:
-            self._announce()
+            self._announce(now)
         else:
             self._part(now)
 
@@ -474,6 +614,9 @@ class VirtualHost:
             case SendAdvertisement():
                 self.statistics.advertisements_sent -= 1
                 self._fail_to_send(event)
+                if event.effect.saying is Saying.REGULAR and self._state is State.MASTER:
+                    self._send_errors.fail()
+                    self._note_send_errors()
             case Announce():
                 self.statistics.announcements_sent -= 1
                 self._fail_to_send(event)
@@ -488,43 +631,47 @@ class VirtualHost:
 
     def _fail_to_hold(self, detail: str, failure: PortFailure, now: int) -> None:
         wait = self._back_off.fail(now)
+        self._hold_down.extend(now + wait)
+        self._timers.set(Timer.BACK_OFF, now + wait)
+        self._demotion.set(DemotionCause.ADDRESS_FAILURE, self.config.name, self._weight)
         self._leave(Cause.ADDRESS_FAILURE, now, parting=Saying.GOODBYE, detail=detail)
         self._outbox.notice(Notice.HOLDING_BACK, failure=failure, detail=f"{wait / SECOND:g} s")
 
     def _fail_to_send(self, event: EffectFailed) -> None:
+        if event.failure is PortFailure.TOO_LATE:
+            return  # we slept, and have noticed
         self.statistics.send_errors += 1
         self._outbox.notice(Notice.SEND_FAILED, failure=event.failure, detail=event.detail)
+
+    def _note_send_errors(self) -> None:
+        amount = self._weight if self._send_errors.demoting else 0
+        self._demotion.set(DemotionCause.SEND_ERRORS, self.config.name, amount)
 
     def _retry_release(self, event: EffectFailed, now: int) -> None:
         if self._state is State.MASTER:
             return
-        self._outbox.notice(Notice.RELEASE_FAILED, failure=event.failure, detail=event.detail)
         if self._parted is not None:
             # It stood behind the release, and so was never sent.
-            self.statistics.advertisements_sent -= 1
+            self.statistics.advertisements_sent -= len(self.config.destinations)
             self._parting, self._parted = self._parted, None
-        if self._stopping and self._guard.gives_up_releasing():
+        if not self._addresses.fail_to_release(event, now, stopping=self._stopping):
             self._parting = None  # whoever still answers for an address does not say goodbye
-        else:
-            self._timers[Timer.RELEASE] = self._guard.next_release(now)
 
     # The small change.
 
     def _enter(
-        self, cause: Cause, *, peer: IPv4Address | None = None, silence: int | None = None, detail: str = ""
+        self, cause: Cause, *, peer: IPAddress | None = None, silence: int | None = None, detail: str = ""
     ) -> None:
         """Change the state: the only place that does."""
         old, self._state = self._state, next_state(self._state, cause)
         self.statistics.transitions[old, self._state] += 1
-        rejected = () if silence is None else tuple(sorted(self._rejected.items(), key=_by_name))
+        rejected = () if silence is None else self._listening.rejected
         self._outbox.transition(
             old, self._state, cause, peer=peer, silence=silence, rejected=rejected, detail=detail
         )
 
     def _say(self, saying: Saying, now: int) -> None:
-        self._outbox.add(self._speech.advertisement(saying, self._own_advskew(now)))
-        self.statistics.advertisements_sent += 1
-
-
-def _by_name(item: tuple[DropReason, int]) -> str:
-    return item[0].value
+        wall = None if self._wall_offset is None else now + self._wall_offset
+        said = self._speech.advertisements(saying, self._own_advskew, self.standing.demotion, wall)
+        self._outbox.add(*said)
+        self.statistics.advertisements_sent += len(said)

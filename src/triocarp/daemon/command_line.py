@@ -14,7 +14,7 @@ from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
 from typing import Final, final
 
-from triocarp.core import ConfigurationError, Hook, VirtualHostConfig
+from triocarp.core import ConfigurationError, Hook, Transport, VirtualHostConfig
 from triocarp.core.authentication import KEY_LENGTH_MAX
 from triocarp.daemon.settings import SCRIPT_TIMEOUT_S_DEFAULT, Script, Settings
 
@@ -205,7 +205,7 @@ class _Reader:
                 addresses=(IPv4Interface((address, prefix_length)),),
                 source=self._address("-s/--srcip", options.srcip, "192.0.2.2"),
                 group=self._address("--mcastip", options.mcastip, "224.0.0.18"),
-                broadcast=options.nomcast,
+                transport=Transport.BROADCAST if options.nomcast else Transport.MULTICAST,
                 advbase_s=self._number("-b/--advbase", options.advbase),
                 advskew=self._number("-k/--advskew", options.advskew),
                 dead_ratio=self._number("-r/--deadratio", options.deadratio),

@@ -15,15 +15,18 @@ from typing import Final, assert_never, final
 import trio
 
 from triocarp.core import (
+    CloseCall,
     DropReason,
     Event,
     Notice,
     Noticed,
+    OneWaySuspected,
     PacketDropped,
     PacketReceived,
     Report,
     StateChanged,
     Stopped,
+    TwoMasters,
     explain,
 )
 from triocarp.core.advertisement import MalformedAdvertisementError, parse
@@ -144,6 +147,9 @@ class EventLog:
                 self._compose(instant, Level.WARNING, explain(report))
             case Noticed():
                 self._repeated(instant, Level.WARNING, (report.notice, report.vhid), report)
+            case TwoMasters() | OneWaySuspected() | CloseCall():
+                # The core reports each of them once.
+                self._compose(instant, Level.WARNING, explain(report))
             case Stopped():
                 self._compose(instant, Level.INFO, f"stopped: {explain(report)}")
             case _:

@@ -6,12 +6,12 @@ the same one, with ports that do nothing.
 """
 
 import random
-from ipaddress import IPv4Interface
 from typing import Final, final
 
 from triocarp.core import (
     AddressPort,
     Hook,
+    IPInterface,
     Link,
     LinkChanged,
     Node,
@@ -40,11 +40,13 @@ class _Practice:
 
     def send(self, interface: str, frame: bytes) -> None: ...
 
-    def hold(self, interface: str, addresses: tuple[IPv4Interface, ...], lease_s: int) -> None:  # noqa: ARG002
+    def send_packet(self, interface: str, packet: bytes) -> None: ...
+
+    def hold(self, interface: str, addresses: tuple[IPInterface, ...], lease_s: int) -> None:  # noqa: ARG002
         if self._addresses is not None:
             self._addresses.release(interface, addresses)
 
-    def release(self, interface: str, addresses: tuple[IPv4Interface, ...]) -> None: ...
+    def release(self, interface: str, addresses: tuple[IPInterface, ...]) -> None: ...
 
     def run(self, interface: str, vhid: int, hook: Hook) -> None: ...
 

@@ -2,7 +2,7 @@
 
 from typing import final
 
-from triocarp.core import VirtualHostConfig
+from triocarp.core import Transport, VirtualHostConfig
 from triocarp.linux.interface_table import InterfaceTable, read_interfaces
 from triocarp.linux.privileges import Capability, explain_missing, missing_capabilities
 
@@ -44,7 +44,8 @@ def check_interface(virtual_host: VirtualHostConfig, table: InterfaceTable) -> N
         raise StartError(f"-i/--interface {name}: no such interface; there are: {_interfaces(table)}")
     own = table.addresses_of(name)
     # With --nomcast ucarp does not look at the source address either.
-    if not virtual_host.broadcast and virtual_host.source not in {address.ip for address in own}:
+    looked_at = virtual_host.transport is not Transport.BROADCAST
+    if looked_at and virtual_host.source not in {address.ip for address in own}:
         has = ", ".join(map(str, own)) or "no IPv4 address"
         raise StartError(f"-s/--srcip {virtual_host.source} is not an address of {name}, which has {has}")
 

@@ -1,0 +1,126 @@
+"""Holds, renews and releases the addresses of one virtual host, and insists when somebody else changes them."""
+
+from typing import final
+
+from triocarp.core.address_guard import AddressGuard
+from triocarp.core.configuration import VirtualHostConfig
+from triocarp.core.effects import HoldAddresses, ReleaseAddresses, RenewAddresses
+from triocarp.core.events import AddressChanged, EffectFailed
+from triocarp.core.outbox import Outbox
+from triocarp.core.reports import Notice
+from triocarp.core.timer_table import Timer, TimerTable
+from triocarp.core.timing import lease_seconds
+
+
+@final
+class AddressKeeping:
+    """The addresses of one virtual host. Where hooks manage them, nothing here does anything.
+
+    Args:
+        config: of the virtual host.
+        outbox: takes the effects.
+        timers: of the virtual host; `Timer.RELEASE` is kept here.
+    """
+
+    __slots__ = ("_config", "_guard", "_hold", "_outbox", "_release", "_renew", "_timers", "_virtual")
+
+    def __init__(self, config: VirtualHostConfig, outbox: Outbox, timers: TimerTable) -> None:
+        self._config = config
+        self._outbox = outbox
+        self._timers = timers
+        self._guard = AddressGuard()
+        self._virtual = frozenset(address.ip for address in config.addresses)
+        # The effects that rarely change are made once.
+        self._hold, self._renew = self._leased(config.lease_s)
+        self._release = ReleaseAddresses(interface=config.interface, vhid=config.vhid, addresses=config.addresses)
+
+    @property
+    def releasing(self) -> bool:
+        """Whether a release must be tried again."""
+        return self._timers.due(Timer.RELEASE) is not None
+
+    def hold(self, interval: int) -> None:
+        """Put the addresses on the interface.
+
+        Args:
+            interval: until the lease will be renewed, in nanoseconds; a demoted host's is longer than configured.
+        """
+        self._timers.cancel(Timer.RELEASE)
+        self._set_lease(interval)
+        if self._config.manages_addresses:
+            self._outbox.add(self._hold)
+
+    def renew(self, interval: int) -> None:
+        """Renew the lease.
+
+        Args:
+            interval: until it will be renewed again, in nanoseconds.
+        """
+        self._set_lease(interval)
+        if self._config.manages_addresses:
+            self._outbox.add(self._renew)
+
+    def release(self, now: int) -> None:
+        """Take the addresses off the interface.
+
+        Args:
+            now: nanoseconds.
+        """
+        if self._config.manages_addresses:
+            self._guard.released(now)
+            self._outbox.add(self._release)
+
+    def concern(self, event: AddressChanged) -> bool:
+        """Return whether a change is about an address that we manage.
+
+        Args:
+            event: the change.
+        """
+        return self._config.manages_addresses and event.address.ip in self._virtual
+
+    def insists(self, now: int) -> bool:
+        """Take note that an address vanished, and return whether to put it back.
+
+        Args:
+            now: nanoseconds.
+        """
+        return self._guard.insists(now)
+
+    def remove_unwanted(self, event: AddressChanged, now: int) -> bool:
+        """Plan a release because somebody put an address there, unless one is planned; return whether it is new.
+
+        Args:
+            event: what appeared.
+            now: nanoseconds.
+        """
+        if not event.present or self.releasing:
+            return False
+        self._outbox.notice(Notice.ADDRESS_REMOVED, detail=str(event.address))
+        self._timers.set(Timer.RELEASE, self._guard.next_release(now))
+        return True
+
+    def fail_to_release(self, event: EffectFailed, now: int, *, stopping: bool) -> bool:
+        """Take note that a release failed, and return whether it will be tried again.
+
+        Args:
+            event: the failure.
+            now: nanoseconds.
+            stopping: whether the host leaves, and cannot wait for ever.
+        """
+        self._outbox.notice(Notice.RELEASE_FAILED, failure=event.failure, detail=event.detail)
+        if stopping and self._guard.gives_up_releasing():
+            return False
+        self._timers.set(Timer.RELEASE, self._guard.next_release(now))
+        return True
+
+    def _set_lease(self, interval: int) -> None:
+        lease_s = lease_seconds(interval, self._config.dead_time)
+        if lease_s != self._hold.lease_s:
+            self._hold, self._renew = self._leased(lease_s)
+
+    def _leased(self, lease_s: int) -> tuple[HoldAddresses, RenewAddresses]:
+        interface, vhid, addresses = self._config.interface, self._config.vhid, self._config.addresses
+        return (
+            HoldAddresses(interface=interface, vhid=vhid, addresses=addresses, lease_s=lease_s),
+            RenewAddresses(interface=interface, vhid=vhid, addresses=addresses, lease_s=lease_s),
+        )

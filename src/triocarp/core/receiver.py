@@ -1,0 +1,190 @@
+"""Which advertisements a virtual host believes: the strict rules of receipt, the same in every dialect.
+
+No receiver looks at MAC addresses, and nobody rejects a counter for being old: OpenBSD repeats one for the life of
+an interface, and ucarp's goes backwards when a split heals. What old counters are good for is told by their seals.
+"""
+
+from collections import Counter
+from typing import Final, NamedTuple, final
+
+from triocarp.core.advertisement import Advertisement
+from triocarp.core.authentication import Keyring
+from triocarp.core.configuration import VirtualHostConfig
+from triocarp.core.events import PacketReceived
+from triocarp.core.family import IPAddress
+from triocarp.core.ipv4 import TTL
+from triocarp.core.reasons import DropReason
+from triocarp.core.sealed_counter import CounterSeal, Sealed, SealJudge, SealVerdict
+from triocarp.core.sealing import Sealing
+from triocarp.core.timing import SECOND
+from triocarp.core.transport import Transport
+
+DIAGNOSES: Final = 10
+"""How many packets a second get the closer look that tells other addresses from another password."""
+
+DROPPED_FOR: Final = {
+    SealVerdict.UNSEALED: DropReason.UNSEALED,
+    SealVerdict.ALTERED: DropReason.ALTERED,
+    SealVerdict.STALE: DropReason.STALE,
+    SealVerdict.REPLAYED: DropReason.REPLAYED,
+}
+"""Why an advertisement whose seal is not as it must be is dropped."""
+
+
+class Judgement(NamedTuple):
+    """What is thought of one advertisement.
+
+    Attributes:
+        reason: why it is dropped; None if it is believed.
+        key: which password signed it, 0 for the one that we sign with.
+        seal: what its seal is like; None if nobody looked.
+    """
+
+    reason: DropReason | None
+    key: int = 0
+    seal: SealVerdict | None = None
+
+
+_LOOKS_LIKE_NOBODY_S: Final = frozenset({SealVerdict.UNSEALED, SealVerdict.ALTERED})
+
+_BAD_TTL: Final = Judgement(DropReason.BAD_TTL)
+_OWN: Final = Judgement(DropReason.OWN)
+_BAD_DESTINATION: Final = Judgement(DropReason.BAD_DESTINATION)
+_BAD_SOURCE: Final = Judgement(DropReason.BAD_SOURCE)
+_BELIEVED: Final = Judgement(None)
+
+
+@final
+class Receiver:
+    """Judges the advertisements that carry the VHID of one virtual host.
+
+    Args:
+        config: of the virtual host.
+        keyring: its passwords.
+        seals: one for each password.
+
+    Attributes:
+        seals_seen: how often each verdict about a seal was found.
+    """
+
+    __slots__ = (
+        "_any_ttl",
+        "_config",
+        "_destinations",
+        "_diagnoses",
+        "_diagnosing_since",
+        "_judge",
+        "_keyring",
+        "_own",
+        "_peers",
+        "_seals",
+        "_unsealed_peers",
+        "seals_seen",
+    )
+
+    def __init__(self, config: VirtualHostConfig, keyring: Keyring, seals: tuple[CounterSeal, ...]) -> None:
+        unicast = config.transport is Transport.UNICAST
+        self._config = config
+        self._keyring = keyring
+        self._seals = seals
+        self._own = frozenset(config.sources.values())
+        self._destinations = self._own if unicast else frozenset(config.destinations)
+        self._peers = frozenset(config.peers) if unicast else None
+        self._any_ttl = config.routed_peers
+        self._unsealed_peers = frozenset(config.unsealed_peers)
+        self._judge: SealJudge | None = None
+        self._diagnosing_since = 0
+        self._diagnoses = 0
+        self.seals_seen: Counter[SealVerdict] = Counter()
+
+    def begin_to_judge_seals(self, wall: int) -> None:
+        """Begin to look at seals, with nothing to remember: at the start, and after the wall clock was set.
+
+        Args:
+            wall: now, in nanoseconds since the Unix epoch.
+        """
+        since = wall if self._config.sealing is Sealing.ENFORCE else None
+        self._judge = SealJudge(self._seals, window=self._config.seal_window, trusted_since=since)
+
+    def judge(
+        self, packet: PacketReceived, advertisement: Advertisement, now: int, offset: int | None
+    ) -> Judgement:
+        """Return what to think of an advertisement, and remember its seal if it is believed.
+
+        Args:
+            packet: as received.
+            advertisement: what it holds.
+            now: nanoseconds.
+            offset: nanoseconds from `now` to the wall clock; None while that is unknown.
+        """
+        if packet.ttl != TTL and not self._any_ttl:
+            return _BAD_TTL
+        if packet.source in self._own:
+            # Our own frame came back. Counter and digest would not tell: two hosts that both go on from a
+            # third one's counter send identical headers.
+            return _OWN
+        if packet.destination not in self._destinations:
+            return _BAD_DESTINATION
+        if self._peers is not None and packet.source not in self._peers:
+            return _BAD_SOURCE
+        key = self._keyring.key_of(advertisement.counter, advertisement.digest)
+        if key is None:
+            return Judgement(self._diagnose(packet, advertisement, now))
+        if self._config.sealing is Sealing.OFF:
+            return Judgement(None, key) if key else _BELIEVED
+        return self._judge_seal(packet, advertisement, None if offset is None else now + offset, key)
+
+    def excuses(self, verdict: SealVerdict, peer: IPAddress) -> bool:
+        """Return whether a seal may be like that, since the peer is one of those that do not seal.
+
+        A counter that nobody sealed may look like an altered seal by chance: OpenBSD's constant one does so twice
+        in each 18.2 hours. What was sealed once and is old is never excused.
+
+        Args:
+            verdict: what the seal is like.
+            peer: whose it is.
+        """
+        return peer in self._unsealed_peers and verdict in _LOOKS_LIKE_NOBODY_S
+
+    def take_note_of_own(self, sealed: Sealed, counter: int, wall: int) -> None:
+        """Remember a counter of ours: hosts that do not seal go on from it.
+
+        Args:
+            sealed: what it covers.
+            counter: as sent.
+            wall: now, in nanoseconds since the Unix epoch.
+        """
+        if self._judge is not None:
+            self._judge.accept(counter, sealed, wall)
+
+    def _judge_seal(
+        self, packet: PacketReceived, advertisement: Advertisement, wall: int | None, key: int
+    ) -> Judgement:
+        enforced = self._config.sealing is Sealing.ENFORCE
+        if self._judge is None or wall is None:
+            # Without a clock nothing can be told from what was sent yesterday.
+            return Judgement(DropReason.STALE if enforced else None, key)
+        sealed = Sealed(
+            vhid=advertisement.vhid,
+            advbase_s=advertisement.advbase_s,
+            advskew=advertisement.advskew,
+            demotion=advertisement.demotion,
+            source=packet.source,
+        )
+        verdict = self._judge.judge(advertisement.counter, sealed, wall)
+        self.seals_seen[verdict] += 1
+        if verdict is SealVerdict.GENUINE:
+            self._judge.accept(advertisement.counter, sealed, wall)
+        elif enforced and not self.excuses(verdict, packet.source):
+            return Judgement(DROPPED_FOR[verdict], key, verdict)
+        return Judgement(None, key, verdict)
+
+    def _diagnose(self, packet: PacketReceived, advertisement: Advertisement, now: int) -> DropReason:
+        """Return what may be wrong with an advertisement that nobody with our password and addresses signed."""
+        if now - self._diagnosing_since >= SECOND:
+            self._diagnosing_since, self._diagnoses = now, 0
+        self._diagnoses += 1
+        if self._diagnoses > DIAGNOSES:  # a flood gets no more of our time
+            return DropReason.BAD_AUTHENTICATION
+        mistaken = self._keyring.has_other_addresses(advertisement.counter, advertisement.digest, packet.source)
+        return DropReason.BAD_ADDRESSES if mistaken else DropReason.BAD_AUTHENTICATION
