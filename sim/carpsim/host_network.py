@@ -8,17 +8,21 @@ become events as the kernel's monitor reports them. Time is told by `advance`.
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Interface
+from ipaddress import IPv4Address, IPv6Address, IPv6Interface
 from typing import Final, TypeAlias, final
 
 from carpsim.segment import FRAME_LENGTH_MAX, Segment
+from triocarp.core.ethernet import ETHERTYPE_IPV4, ETHERTYPE_IPV6, ethernet_header
 from triocarp.core.events import AddressChanged, Link, LinkChanged
+from triocarp.core.family import Family, IPAddress, IPInterface
 from triocarp.core.ports import PortError
 from triocarp.core.reasons import PortFailure
 from triocarp.core.timing import SECOND
 
 LEASE_LATENESS: Final = SECOND // 2
 """How long after its lease an address is gone; the kernel was measured to be half a second late."""
+
+_ETHERNET_HEADER_LENGTH: Final = 14
 
 Observer: TypeAlias = Callable[[LinkChanged | AddressChanged], None]
 """Learns what others did to the host's network."""
@@ -45,20 +49,46 @@ class Interface:
     segment: Segment
     link: Link
     arp: bool
-    leases: dict[IPv4Interface, int | None] = field(default_factory=dict[IPv4Interface, int | None])
+    leases: dict[IPInterface, int | None] = field(default_factory=dict[IPInterface, int | None])
 
     @property
     def carries(self) -> bool:
         """Whether frames get through its cable now."""
         return self.link is Link.UP
 
-    def variants_of(self, address: IPv4Address) -> tuple[IPv4Interface, ...]:
-        """Return an address with every prefix length that it has here.
+    def variants_of(self, address: IPAddress) -> tuple[IPInterface, ...]:
+        """Return an address with every prefix length that it has here; an IPv6 address has one at most.
 
         Args:
             address: which.
         """
         return tuple(variant for variant in self.leases if variant.ip == address)
+
+    def mac_for(self, address: IPAddress) -> bytes | None:
+        """Return the MAC with which it answers for an address; see `carpsim.segment.Station`.
+
+        Args:
+            address: that somebody asks for.
+        """
+        return self.hardware_address if self.variants_of(address) else None
+
+    def reaches(self, address: IPAddress) -> bool:
+        """Return whether there is a route through it: to the networks of its own addresses, and nowhere else.
+
+        Args:
+            address: of somebody.
+        """
+        return _is_link_local(address) or any(
+            address.version == own.version and address in own.network for own in self.leases
+        )
+
+    def takes(self, frame: bytes) -> bool:
+        """Return whether a frame is for it, or for many.
+
+        Args:
+            frame: from the destination MAC on.
+        """
+        return bool(frame[0] & 1) or frame[: len(self.hardware_address)] == self.hardware_address
 
 
 @final
@@ -77,7 +107,7 @@ class HostNetwork:
     def __init__(self, observe: Observer) -> None:
         self._observe = observe
         self._interfaces: dict[str, Interface] = {}
-        self._watched: dict[str, dict[IPv4Address, IPv4Interface]] = {}
+        self._watched: dict[str, dict[IPAddress, IPInterface]] = {}
         self._refusals: dict[str, deque[PortFailure | None]] = {
             "send": deque(),
             "hold": deque(),
@@ -97,16 +127,33 @@ class HostNetwork:
         Raises:
             PortError: `LINK_DOWN`, `NO_DEVICE` or `OTHER`; or what was injected.
         """
-        self._refuse("send", f"sending a frame through {interface}")
-        sender = self._existing(interface)
-        if sender.link is Link.DOWN:
-            raise PortError(PortFailure.LINK_DOWN, f"{interface} is down")
-        if len(frame) > FRAME_LENGTH_MAX:
-            raise PortError(PortFailure.OTHER, f"a frame of {len(frame)} bytes is too long for {interface}")
+        sender = self._sender(interface, len(frame))
         if sender.carries:
             sender.segment.transmit(sender, frame)
 
-    def hold(self, interface: str, addresses: tuple[IPv4Interface, ...], lease_s: int) -> None:
+    def send_packet(self, interface: str, packet: bytes) -> None:
+        """Send one IP packet as it is; see `triocarp.core.ports.FramePort`.
+
+        There are no routers: the next hop is the destination. A packet to nobody is lost.
+
+        Args:
+            interface: through which.
+            packet: from the IP header on.
+
+        Raises:
+            PortError: `LINK_DOWN`, `NO_DEVICE`, `NO_ROUTE` or `OTHER`; or what was injected.
+        """
+        sender = self._sender(interface, _ETHERNET_HEADER_LENGTH + len(packet))
+        destination = _destination(packet)
+        if not sender.reaches(destination):
+            raise PortError(PortFailure.NO_ROUTE, f"no route to {destination} through {interface}")
+        next_hop = sender.segment.resolve(sender, destination)
+        if sender.carries and next_hop is not None:
+            ethertype = ETHERTYPE_IPV4 if isinstance(destination, IPv4Address) else ETHERTYPE_IPV6
+            header = ethernet_header(next_hop, sender.hardware_address, ethertype)
+            sender.segment.transmit(sender, header + packet)
+
+    def hold(self, interface: str, addresses: tuple[IPInterface, ...], lease_s: int) -> None:
         """Put addresses on an interface, or renew those that are there; see `triocarp.core.ports.AddressPort`.
 
         Args:
@@ -119,6 +166,8 @@ class HostNetwork:
         """
         holder = self._existing(interface)
         for address in addresses:
+            if _is_link_local(address.ip):
+                continue
             for other in self._interfaces.values():
                 if other is not holder and other.arp and other.variants_of(address.ip):
                     raise PortError(PortFailure.ADDRESS_TAKEN, f"{other.name} of this host has {address.ip}")
@@ -133,7 +182,7 @@ class HostNetwork:
                 del holder.leases[variant]
             holder.leases[address] = self.now + lease_s * SECOND + LEASE_LATENESS
 
-    def release(self, interface: str, addresses: tuple[IPv4Interface, ...]) -> None:
+    def release(self, interface: str, addresses: tuple[IPInterface, ...]) -> None:
         """Take addresses off an interface, whatever prefix length they have there.
 
         Args:
@@ -154,7 +203,7 @@ class HostNetwork:
 
     # What others do to it.
 
-    def watch(self, interface: str, addresses: tuple[IPv4Interface, ...]) -> None:
+    def watch(self, interface: str, addresses: tuple[IPInterface, ...]) -> None:
         """Report from now on what others do to an interface and to these addresses on it.
 
         Args:
@@ -213,6 +262,9 @@ class HostNetwork:
     def set_link(self, name: str, link: Link) -> None:
         """Change the condition of an interface.
 
+        Set down, it loses its leased IPv6 addresses, as in Linux. There it loses the others as well, and whoever
+        sets it up again puts the host's own ones back; here they stay.
+
         Args:
             name: of one that exists.
             link: anything but `ABSENT`, for which there is `remove_interface`.
@@ -223,20 +275,28 @@ class HostNetwork:
         if interface.link is not link:
             interface.link = link
             self._tell(LinkChanged(interface=name, link=link, hardware_address=interface.hardware_address))
+        if link is Link.DOWN:
+            leased = [address for address, end in interface.leases.items() if end is not None]
+            for address in leased:
+                if isinstance(address, IPv6Interface):
+                    self.take_address(name, address)
 
-    def put_address(self, interface: str, address: IPv4Interface, lease_s: int | None = None) -> None:
+    def put_address(self, interface: str, address: IPInterface, lease_s: int | None = None) -> None:
         """Put an address on an interface, as another program or an operator does.
 
         Args:
             interface: of one that exists.
-            address: with its prefix length.
+            address: with its prefix length. An IPv6 address that is there keeps the one that it has.
             lease_s: seconds after which it is withdrawn, or None for never.
         """
         end = None if lease_s is None else self.now + lease_s * SECOND + LEASE_LATENESS
-        self._interfaces[interface].leases[address] = end
+        leases = self._interfaces[interface].leases
+        if isinstance(address, IPv6Interface):
+            address = next((present for present in leases if present.ip == address.ip), address)
+        leases[address] = end
         self._tell_address(interface, address, present=True)
 
-    def take_address(self, interface: str, address: IPv4Interface) -> None:
+    def take_address(self, interface: str, address: IPInterface) -> None:
         """Take an address off an interface, as another program, an operator, or the end of a lease does.
 
         Args:
@@ -274,11 +334,21 @@ class HostNetwork:
         """
         return self._interfaces.get(name)
 
-    def _leases(self) -> Iterator[tuple[str, IPv4Interface, int]]:
+    def _leases(self) -> Iterator[tuple[str, IPInterface, int]]:
         for interface in self._interfaces.values():
             for address, end in interface.leases.items():
                 if end is not None:
                     yield interface.name, address, end
+
+    def _sender(self, name: str, length: int) -> Interface:
+        """Return an interface that can send a frame of some length."""
+        self._refuse("send", f"sending through {name}")
+        sender = self._existing(name)
+        if sender.link is Link.DOWN:
+            raise PortError(PortFailure.LINK_DOWN, f"{name} is down")
+        if length > FRAME_LENGTH_MAX:
+            raise PortError(PortFailure.OTHER, f"a frame of {length} bytes is too long for {name}")
+        return sender
 
     def _existing(self, name: str) -> Interface:
         interface = self._interfaces.get(name)
@@ -296,8 +366,26 @@ class HostNetwork:
         if change.interface in self._watched:
             self._observe(change)
 
-    def _tell_address(self, interface: str, address: IPv4Interface, *, present: bool) -> None:
+    def _tell_address(self, interface: str, address: IPInterface, *, present: bool) -> None:
         watched = self._watched.get(interface, {}).get(address.ip)
         # An address can be there twice, with two prefix lengths; it is gone when the one that was watched is.
         if watched is not None and (present or address == watched):
             self._observe(AddressChanged(interface=interface, address=watched, present=present))
+
+
+def _is_link_local(address: IPAddress) -> bool:
+    """Return whether an address means another thing on each interface (RFC 4007)."""
+    return isinstance(address, IPv6Address) and address.is_link_local
+
+
+def _destination(packet: bytes) -> IPAddress:
+    """Return where an IP packet goes.
+
+    Raises:
+        PortError: `OTHER` if it is too short to say so.
+    """
+    ipv6 = bool(packet) and packet[0] >> 4 == Family.IPV6.value
+    try:
+        return IPv6Address(packet[24:40]) if ipv6 else IPv4Address(packet[16:20])
+    except ValueError:
+        raise PortError(PortFailure.OTHER, f"sending {len(packet)} bytes that are no packet") from None

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Final, Protocol, TypeAlias, final
 
+from triocarp.core.family import IPAddress
+
 FRAME_LENGTH_MAX: Final = 1514
 """Bytes of the longest Ethernet frame: its header and 1500 bytes."""
 
@@ -13,6 +15,14 @@ class Station(Protocol):
     @property
     def carries(self) -> bool:
         """Whether frames get through its cable now."""
+        ...
+
+    def mac_for(self, address: IPAddress) -> bytes | None:
+        """Return the MAC with which it answers for an address, or None if it does not.
+
+        Args:
+            address: that somebody asks for, with ARP or neighbour discovery.
+        """
         ...
 
 
@@ -49,6 +59,20 @@ class Segment:
             station: one that was plugged in.
         """
         self._stations.remove(station)
+
+    def resolve(self, asker: Station, address: IPAddress) -> bytes | None:
+        """Return the MAC of whoever answers first for an address, or None if nobody does.
+
+        It takes no time and no frames, and answers are not cached. The order is that of plugging in.
+
+        Args:
+            asker: whose own answer does not count.
+            address: of which the MAC is wanted.
+        """
+        answers = (
+            station.mac_for(address) for station in self._stations if station is not asker and station.carries
+        )
+        return next((mac for mac in answers if mac is not None), None)
 
     def transmit(self, sender: Station, frame: bytes) -> None:
         """Send a frame to every other station whose cable carries frames now.

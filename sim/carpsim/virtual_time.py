@@ -15,7 +15,6 @@ import math
 import random
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
-from ipaddress import IPv4Interface
 from typing import Final, Protocol, final
 
 import trio
@@ -23,11 +22,13 @@ import trio.testing
 
 from carpsim.host_network import HostNetwork, Interface
 from carpsim.segment import Segment, Station
+from triocarp.core.advertisement import PROTOCOL
 from triocarp.core.configuration import NodeConfig, VirtualHostConfig
 from triocarp.core.datagram import read_datagram
 from triocarp.core.effects import Hook
-from triocarp.core.ethernet import ETHERTYPE_IPV4
+from triocarp.core.ethernet import ETHERTYPE_IPV4, ETHERTYPE_IPV6
 from triocarp.core.events import Event, HookFinished, HookOutcome
+from triocarp.core.family import IPInterface
 from triocarp.core.node import Node
 from triocarp.core.ports import HookPort, Ports, ReportPort
 from triocarp.core.runner import Runner
@@ -36,6 +37,7 @@ from triocarp.daemon.driver import Dated, Driver, HookService, Source, Timer
 
 _READ_BATCH: Final = 64
 _ETHERNET_HEADER: Final = 14
+_PROTOCOL_AT: Final = {ETHERTYPE_IPV4: 9, ETHERTYPE_IPV6: 6}  # in the packet, by the frame's ethertype
 
 
 def run(main: Callable[[], Awaitable[None]]) -> None:
@@ -184,8 +186,13 @@ class Hub:
         self._inboxes[network] = inbox
 
     def _carry(self, station: Station, frame: bytes) -> None:
-        if isinstance(station, Interface) and frame[12:_ETHERNET_HEADER] == ETHERTYPE_IPV4:
-            self._inboxes[station.host].put(read_datagram(station.name, frame[_ETHERNET_HEADER:]))
+        packet = frame[_ETHERNET_HEADER:]
+        protocol_at = _PROTOCOL_AT.get(frame[12:_ETHERNET_HEADER])
+        # As the kernel's filter has it: IP packets of protocol 112 that are for this host, or for many.
+        if protocol_at is None or packet[protocol_at : protocol_at + 1] != bytes((PROTOCOL,)):
+            return
+        if isinstance(station, Interface) and station.takes(frame):
+            self._inboxes[station.host].put(read_datagram(station.name, packet))
 
 
 @final
@@ -200,7 +207,7 @@ class LeasedAddresses:
         self._network = network
         self._end = VirtualTimer()
 
-    def hold(self, interface: str, addresses: tuple[IPv4Interface, ...], lease_s: int) -> None:
+    def hold(self, interface: str, addresses: tuple[IPInterface, ...], lease_s: int) -> None:
         """Put addresses on an interface; see `triocarp.core.ports.AddressPort`.
 
         Args:
@@ -212,7 +219,7 @@ class LeasedAddresses:
         self._network.hold(interface, addresses, lease_s)
         self._end.set(self._network.next_expiry)
 
-    def release(self, interface: str, addresses: tuple[IPv4Interface, ...]) -> None:
+    def release(self, interface: str, addresses: tuple[IPInterface, ...]) -> None:
         """Take addresses off an interface; see `triocarp.core.ports.AddressPort`.
 
         Args:
@@ -234,7 +241,7 @@ class DrivenHost:
     """A simulated host on which the daemon's driver runs.
 
     Args:
-        config: its virtual host. The last byte of the source address is the last of the MAC, too.
+        config: its virtual host. The last byte of a source address is the last of the MAC, too.
         hub: where it is plugged in.
         reports: is told what happens.
         wrap: puts something around its ports: a tracer, faults.
@@ -273,7 +280,7 @@ class DrivenHost:
         self.packets = Inbox()
         self.network = HostNetwork(changes.put)
         self.network.watch(config.interface, config.addresses if config.manages_addresses else ())
-        mac = bytes((2, 0, 0, 0, 0, config.source.packed[-1]))
+        mac = bytes((2, 0, 0, 0, 0, next(iter(config.sources.values())).packed[-1]))
         self.network.add_interface(config.interface, hub.segment, mac)
         hub.listen(self.network, self.packets)
         self._addresses = LeasedAddresses(self.network)

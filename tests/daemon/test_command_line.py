@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from triocarp.core import Hook, Transport
-from triocarp.daemon.command_line import STATUS_SETTINGS, STATUS_START, SettingsError, read
-from triocarp.daemon.settings import Script, Settings
+from triocarp.daemon.command_line import STATUS_START, read
+from triocarp.daemon.settings import STATUS_SETTINGS, Script, Settings, SettingsError
 
 LEAST = ("-i", "eth0", "-s", "10.0.0.5", "-v", "7", "-a", "10.0.0.100")
 NEEDED = (*LEAST, "-p", "secret")
@@ -27,7 +27,7 @@ def refusal(*words: str, first_interface: str | None = "net0") -> SettingsError:
 
 def test_the_defaults_are_ucarp_s() -> None:
     """What is not given is as ucarp(8) says."""
-    host = settings(*NEEDED).virtual_host
+    host = settings(*NEEDED).node.virtual_hosts[0]
     assert (host.interface, host.vhid, host.password) == ("eth0", 7, b"secret")
     assert host.addresses == (IPv4Interface("10.0.0.100/32"),)
     assert (host.source, host.group) == (IPv4Address("10.0.0.5"), IPv4Address("224.0.0.18"))
@@ -87,7 +87,7 @@ def test_the_defaults_are_ucarp_s() -> None:
 )
 def test_each_option_sets_its_field(words: tuple[str, ...], field: str, value: object) -> None:
     """Short and long, joined and apart, prefixes and C's numbers, as getopt_long reads them."""
-    assert getattr(settings(*NEEDED, *words).virtual_host, field) == value
+    assert getattr(settings(*NEEDED, *words).node.virtual_hosts[0], field) == value
 
 
 @pytest.mark.parametrize("flag", ["-D", "--debug"])
@@ -99,8 +99,8 @@ def test_debug_is_no_field_of_the_virtual_host(flag: str) -> None:
 def test_the_interface_may_be_left_out() -> None:
     """Then it is the first that is up, and the scripts are told so."""
     words = ("-s", "10.0.0.5", "-v", "7", "-a", "10.0.0.100", "-p", "secret", "-u", "/bin/true")
-    assert settings(*words).virtual_host.interface == "net0"
-    assert settings(*words).scripts[Hook.UP].arguments == ("net0", "10.0.0.100")
+    assert settings(*words).node.virtual_hosts[0].interface == "net0"
+    assert settings(*words).scripts["net0", 7][Hook.UP].arguments == ("net0", "10.0.0.100")
 
 
 def test_scripts_are_told_interface_address_as_typed_and_parameter() -> None:
@@ -109,9 +109,9 @@ def test_scripts_are_told_interface_address_as_typed_and_parameter() -> None:
     arguments = ("eth0", "10.0.0.100", "-24")
     up = Script(path=Path("/bin/true"), arguments=arguments, timeout_s=5)
     down = Script(path=Path("/bin/false"), arguments=arguments, timeout_s=5)
-    assert found.scripts == {Hook.UP: up, Hook.DOWN: down}
+    assert found.scripts == {("eth0", 7): {Hook.UP: up, Hook.DOWN: down}}
     assert up.argv == ("/bin/true", "eth0", "10.0.0.100", "-24")
-    host = found.virtual_host
+    host = found.node.virtual_hosts[0]
     assert (host.up_hook, host.down_hook, host.manages_addresses) == (True, True, False)
 
 
@@ -120,7 +120,7 @@ def test_scripts_are_told_interface_address_as_typed_and_parameter() -> None:
 )
 def test_a_script_s_bare_name_is_a_file_here(typed: str, program: str) -> None:
     """It is never looked for on PATH: ucarp does not either, and it could be another program."""
-    assert settings(*NEEDED, "-u", typed).scripts[Hook.UP].argv[0] == program
+    assert settings(*NEEDED, "-u", typed).scripts["eth0", 7][Hook.UP].argv[0] == program
 
 
 def test_one_script_alone_is_warned_about() -> None:
@@ -167,7 +167,7 @@ def test_the_password_is_the_first_line_of_a_file(
     file = tmp_path / "password"
     file.write_bytes(content)
     found = settings(*LEAST, option, str(file))
-    assert (found.virtual_host.password, found.warnings) == (password, ())
+    assert (found.node.virtual_hosts[0].password, found.warnings) == (password, ())
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"\r\n", b"\nsecret\n"])

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from triocarp.daemon.command_line import STATUS_SETTINGS, SettingsError, read
+from triocarp.daemon.command_line import read
+from triocarp.daemon.settings import STATUS_SETTINGS, SettingsError
 
 NEEDED = ("-i", "eth0", "-s", "10.0.0.5", "-v", "7", "-a", "10.0.0.100", "-p", "secret")
 SECRET = "Geh3imnis"
@@ -203,6 +204,6 @@ def test_whatever_is_typed_there_are_settings_or_lines(line: tuple[str, list[str
         assert told
     else:
         told = found.warnings
-        assert secret not in repr(found.virtual_host)
+        assert secret not in repr(found.node.virtual_hosts[0])
     assert not [text for text in told if "\n" in text]
     assert not [text for text in told if secret in text]

@@ -140,7 +140,7 @@ def test_the_runner_tells_the_log_before_and_the_node_after(written: Written) ->
     down = Script(path=Path("/nowhere"), arguments=(), timeout_s=1)
 
     async def main() -> None:
-        runner = ScriptRunner({Hook.UP: up, Hook.DOWN: down}, spawning=spawned.append)
+        runner = ScriptRunner({("eth0", 7): {Hook.UP: up, Hook.DOWN: down}}, spawning=spawned.append)
         done = trio.Event()
 
         def feed(event: Event) -> None:
@@ -173,7 +173,7 @@ def test_a_cancelled_runner_ends_its_scripts_and_feeds_nothing(written: Written,
     processes: list[int] = []
 
     async def main() -> None:
-        runner = ScriptRunner({Hook.UP: script}, spawning=lambda _: None)
+        runner = ScriptRunner({("eth0", 7): {Hook.UP: script}}, spawning=lambda _: None)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(runner.serve, fed.append)
             runner.run("eth0", 7, Hook.UP)

@@ -62,7 +62,7 @@ def test_a_foreign_source_address_is_refused_and_the_right_ones_are_named(table:
     """As ucarp refuses it; but ucarp does not say what would be right."""
     expected = "-s/--srcip 10.0.0.6 is not an address of eth0, which has 10.0.0.5/24, 10.1.0.5/16"
     assert expected == refusal(virtual_host(source="10.0.0.6"), table)
-    expected = "-s/--srcip 10.0.0.6 is not an address of eth1, which has no IPv4 address"
+    expected = "-s/--srcip 10.0.0.6 is not an address of eth1, which has none"
     assert expected == refusal(virtual_host(interface="eth1", source="10.0.0.6"), table)
 
 

@@ -108,7 +108,7 @@ def test_the_password_is_never_logged(site: Site, tmp_path: Path) -> None:
     with open_sender(site.two) as sender:
         sender.send(Crafted(source="10.0.0.2", password="something else").frame())
         sender.send(Crafted(source="10.0.0.2", advskew=255).frame())
-    daemon.wait_for_log("bad digest")
+    daemon.wait_for_log("bad HMAC")
     daemon.wait_for_log("heard an advertisement worse than ours")
     cmdline = Path(f"/proc/{daemon.process.pid}/cmdline").read_bytes()
     assert daemon.stop() == 0
@@ -126,11 +126,11 @@ VRRPV3 = bytes.fromhex("31 07 64 01 0064 0000 0a000064")
 @pytest.mark.parametrize(
     ("crafted", "words"),
     [
-        (Crafted(source="10.0.0.2", password="wrong"), "bad digest (check password, VHID and virtual address)"),
-        (Crafted(source="10.0.0.2", vip="10.0.0.101"), "bad digest (check password, VHID and virtual address)"),
-        (Crafted(source="10.0.0.2", ttl=254), "wrong TTL (a router forwarded it)"),
+        (Crafted(source="10.0.0.2", password="wrong"), "bad HMAC: check password, VHID and virtual addresses"),
+        (Crafted(source="10.0.0.2", vip="10.0.0.101"), "bad HMAC: check password, VHID and virtual addresses"),
+        (Crafted(source="10.0.0.2", ttl=254), "wrong TTL: a router forwarded it"),
         (Crafted(source="10.0.0.2", version_and_type=0x31), "unknown version"),
-        (Crafted(source="10.0.0.2", version_and_type=0x22), "not an advertisement"),
+        (Crafted(source="10.0.0.2", version_and_type=0x22), "it is not an advertisement"),
         (Crafted(source="10.0.0.2", spoil_checksum=True), "bad checksum"),
         (Crafted(source="10.0.0.2", length=35), "too short"),
         (Crafted(source="10.0.0.2", destination="224.0.0.19"), "sent to another address than our group"),

@@ -1,13 +1,16 @@
-from ipaddress import IPv4Interface
+from ipaddress import IPv4Interface, IPv6Interface
 
 import pytest
 
 from triocarp.core.events import Link
+from triocarp.core.family import IPInterface
 from triocarp.linux.interface_table import InterfaceTable
 from triocarp.linux.rtnetlink_messages import AddressReport, LinkReport
 
 VIP = IPv4Interface("10.0.0.100/24")
 VARIANT = IPv4Interface("10.0.0.100/32")
+VIP6 = IPv6Interface("2001:db8::100/64")
+LINK_LOCAL = IPv6Interface("fe80::100/64")
 
 
 def link(index: int, name: str, link: Link = Link.UP, *, loopback: bool = False, arp: bool = True) -> LinkReport:
@@ -15,9 +18,17 @@ def link(index: int, name: str, link: Link = Link.UP, *, loopback: bool = False,
     return LinkReport(index=index, name=name, link=link, hardware_address=bytes(6), loopback=loopback, arp=arp)
 
 
-def address(index: int, value: IPv4Interface, *, present: bool = True) -> AddressReport:
+def address(index: int, value: IPInterface, *, present: bool = True, duplicate: bool = False) -> AddressReport:
     """Return what the kernel says about an address."""
-    return AddressReport(index=index, address=value, present=present, port_id=0, number=0)
+    return AddressReport(
+        index=index,
+        address=value,
+        present=present,
+        port_id=0,
+        number=0,
+        tentative=duplicate,
+        duplicate=duplicate,
+    )
 
 
 @pytest.fixture
@@ -105,3 +116,54 @@ def test_first_usable(table: InterfaceTable) -> None:
 
     assert usable is not None
     assert usable.name == "eth1"
+
+
+def test_first_usable_speaks_ipv4(table: InterfaceTable) -> None:
+    """An interface with IPv6 addresses alone is not the one that is meant when none is given."""
+    table.apply(address(2, VIP6))
+    assert table.first_usable() is None
+
+    table.apply(address(3, VIP))
+
+    usable = table.first_usable()
+    assert usable is not None
+    assert usable.name == "eth1"
+
+
+def test_both_families(table: InterfaceTable) -> None:
+    """An interface has addresses of both families, and each is found."""
+    table.apply(address(2, VIP))
+    table.apply(address(2, VIP6))
+
+    assert table.addresses_of("eth0") == (VIP, VIP6)
+    assert table.variants_of("eth0", VIP6.ip) == (VIP6,)
+    assert table.holder_besides("eth1", VIP6.ip) == "eth0"
+
+
+def test_link_local_address(table: InterfaceTable) -> None:
+    """A link-local IPv6 address on another interface is another address."""
+    table.apply(address(2, LINK_LOCAL))
+
+    assert table.holder_besides("eth1", LINK_LOCAL.ip) is None
+    assert table.addresses_of("eth0") == (LINK_LOCAL,)
+
+
+def test_duplicate_address(table: InterfaceTable) -> None:
+    """An address that turns out to be another host's counts as gone, and as never having come."""
+    table.apply(address(2, VIP6))
+    table.apply(address(2, VIP6, duplicate=True))
+    assert table.addresses_of("eth0") == ()
+
+    table.apply(address(3, VIP6, duplicate=True))
+
+    assert table.holder_besides("eth0", VIP6.ip) is None
+
+
+def test_held_outlasts_clearing(table: InterfaceTable) -> None:
+    """What the kernel has reported can be forgotten; what this process has added cannot be read again."""
+    table.held_on(2).add(VIP6)
+
+    table.clear()
+
+    assert table.held_on(2) == {VIP6}
+    assert table.held_on(3) == set()

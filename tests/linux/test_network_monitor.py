@@ -153,10 +153,10 @@ def _lose_notifications(monkeypatch: pytest.MonkeyPatch, times: int) -> None:
     """Have the first dumps fail as the kernel lets them fail."""
     dump, calls = NetlinkSocket.dump, itertools.count(1)
 
-    def failing(netlink: NetlinkSocket) -> list[Report]:
+    def failing(netlink: NetlinkSocket, family: int) -> list[Report]:
         if next(calls) <= times:
             raise OSError(errno.ENOBUFS, os.strerror(errno.ENOBUFS))
-        return dump(netlink)
+        return dump(netlink, family)
 
     monkeypatch.setattr(NetlinkSocket, "dump", failing)
 

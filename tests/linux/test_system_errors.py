@@ -15,6 +15,8 @@ from triocarp.linux.system_errors import port_error
         (errno.EPERM, PortFailure.NO_PERMISSION),
         (errno.EACCES, PortFailure.NO_PERMISSION),
         (errno.ENETDOWN, PortFailure.LINK_DOWN),
+        (errno.ENETUNREACH, PortFailure.NO_ROUTE),
+        (errno.EHOSTUNREACH, PortFailure.NO_ROUTE),
         (errno.ENOBUFS, PortFailure.NO_BUFFER),
         (errno.ENOMEM, PortFailure.NO_BUFFER),
         (errno.EAGAIN, PortFailure.NO_BUFFER),

@@ -208,7 +208,7 @@ def test_a_ucarp_with_preempt_takes_over_from_a_worse_carpd(site: Site, ucarp: U
     ucarp.start(site.two, "-P", advskew=0)
     ours.wait_for_log(r"a better master is advertising \(10\.0\.0\.2\)")
     yielded = site.holders.wait_until_holder(site.two)
-    first = site.wire.advertisements(site.two)[0]
+    first = site.wire.wait_for_advertisement(site.two)
     site.wire.wait_for_advertisement(site.two, since=yielded, count=3)
 
     assert yielded - first.at < clock.SECOND
@@ -313,7 +313,7 @@ def test_another_password_is_told_by_both(site: Site, ucarp: UcarpMaker) -> None
     ours = site.carpd(site.one, advbase_s=1, advskew=0)
     theirs = ucarp.start(site.two, password="another one")
     theirs.wait_for_log("Bad digest")
-    ours.wait_for_log(r"dropped a packet from 10\.0\.0\.2 for VHID 7: bad digest \(check password, VHID")
+    ours.wait_for_log(r"dropped a packet from 10\.0\.0\.2 for VHID 7: bad HMAC: check password, VHID")
 
     site.holders.wait_until_holder(site.one, site.two, timeout_s=UNTIL_MASTER_S)
 

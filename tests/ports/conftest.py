@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.ports.worlds import KernelWorld, SimulatedWorld, World
+from tests.ports.worlds import BOTH, Addressing, KernelWorld, SimulatedWorld, World
 from triocarp.lab import Lan
 
 
@@ -14,9 +14,16 @@ def world(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
     if request.param == "simulated":
         yield SimulatedWorld()
         return
-    with Lan() as lan:
+    with Lan(ipv6=True) as lan:
         kernel = KernelWorld(lan, monkeypatch)
         try:
             yield kernel
         finally:
             kernel.close()
+
+
+@pytest.fixture(params=BOTH, ids=lambda of: str(of.family))
+def of(request: pytest.FixtureRequest) -> Addressing:
+    """Give the addresses of a family, one after the other."""
+    addressing: Addressing = request.param
+    return addressing

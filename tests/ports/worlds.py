@@ -1,14 +1,17 @@
 """Two worlds in which the same sentences must hold: a simulated one, and namespaces of the kernel.
 
 In each there is a host under test with an ``eth0`` in a segment, on which a peer listens, and an ``other``
-interface elsewhere. Two virtual addresses on ``eth0`` are watched.
+interface elsewhere. Both hosts speak IPv4 and IPv6. Of each family two virtual addresses on ``eth0`` are watched.
 """
 
+import contextlib
 import errno
 import itertools
 import os
+import select
+from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import IPv4Interface
+from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
 from typing import Final, Protocol
 
 import pytest
@@ -17,27 +20,85 @@ import trio
 from carpsim.host_network import HostNetwork
 from carpsim.segment import Segment, Station
 from tests.ports.privilege import without_privileges
-from triocarp.core.configuration import CARP_GROUP
+from triocarp.core.configuration import CARP_GROUP, CARP_GROUP6
 from triocarp.core.events import AddressChanged, Link, LinkChanged
+from triocarp.core.family import Family, IPAddress, IPInterface, family_of
 from triocarp.core.ports import AddressPort, FramePort
 from triocarp.core.reasons import PortFailure
 from triocarp.core.timing import SECOND
-from triocarp.lab import Capture, Lan
+from triocarp.lab import Capture, Frame, Lan
 from triocarp.lab.rtnetlink import Rtnetlink
 from triocarp.linux.address_port import RtnetlinkAddressPort
 from triocarp.linux.interface_table import InterfaceTable
-from triocarp.linux.netlink_socket import NetlinkSocket
+from triocarp.linux.netlink_socket import RTMGRP_IPV6_IFADDR, NetlinkSocket
 from triocarp.linux.network_monitor import NetworkMonitor
 from triocarp.linux.packet_socket import PacketPort, PacketSocket
+from triocarp.linux.rtnetlink_messages import AddressReport
 
 Change = LinkChanged | AddressChanged
 
 INTERFACE: Final = "eth0"
 OTHER: Final = "other"
-OWN: Final = IPv4Interface("10.0.0.1/24")
-VIP: Final = IPv4Interface("10.0.0.100/24")
-SECOND_VIP: Final = IPv4Interface("10.0.0.101/24")
+OWN: Final = frozenset({IPv4Interface("10.0.0.1/24"), IPv6Interface("2001:db8::1/64")})
+"""The addresses of the host itself."""
+
 HARDWARE_ADDRESS: Final = bytes.fromhex("020000000001")
+
+PEER_HARDWARE_ADDRESS: Final = bytes.fromhex("020000000002")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addressing:
+    """The addresses of one family.
+
+    Attributes:
+        own: of the host under test.
+        peer: of the peer.
+        vip: a virtual address that is watched.
+        second_vip: another one.
+        variants: the first one with other prefix lengths, as many as an interface can have beside it, or instead.
+        unwatched: in the same network, of no meaning.
+        absent: in the same network, of nobody.
+        elsewhere: to which there is no route.
+    """
+
+    own: IPInterface
+    peer: IPInterface
+    vip: IPInterface
+    second_vip: IPInterface
+    variants: tuple[IPInterface, ...]
+    unwatched: IPInterface
+    absent: IPAddress
+    elsewhere: IPAddress
+
+    @property
+    def family(self) -> Family:
+        """Of which they are."""
+        return family_of(self.own)
+
+
+IPV4: Final = Addressing(
+    own=IPv4Interface("10.0.0.1/24"),
+    peer=IPv4Interface("10.0.0.2/24"),
+    vip=IPv4Interface("10.0.0.100/24"),
+    second_vip=IPv4Interface("10.0.0.101/24"),
+    variants=(IPv4Interface("10.0.0.100/32"), IPv4Interface("10.0.0.100/16")),
+    unwatched=IPv4Interface("10.0.0.7/24"),
+    absent=IPv4Address("10.0.0.77"),
+    elsewhere=IPv4Address("192.0.2.1"),
+)
+IPV6: Final = Addressing(
+    own=IPv6Interface("2001:db8::1/64"),
+    peer=IPv6Interface("2001:db8::2/64"),
+    vip=IPv6Interface("2001:db8::100/64"),
+    second_vip=IPv6Interface("2001:db8::101/64"),
+    variants=(IPv6Interface("2001:db8::100/128"),),
+    unwatched=IPv6Interface("2001:db8::7/64"),
+    absent=IPv6Address("2001:db8::77"),
+    elsewhere=IPv6Address("2001:db8:ffff::1"),
+)
+BOTH: Final = (IPV4, IPV6)
+WATCHED: Final = tuple(address for of in BOTH for address in (of.vip, of.second_vip))
 
 _PATIENCE_S: Final = 10  # nothing here takes a second; a machine that is busy with other things may
 _OTHER_INDEX: Final = 50  # clear of the indices that eth0 gets
@@ -53,27 +114,34 @@ class World(Protocol):
         """Tell whether a frame arrives at the peer, in more than the time that it needs."""
         ...
 
-    def held(self, interface: str = INTERFACE) -> dict[IPv4Interface, int | None]:
-        """Return the addresses of an interface with the seconds until they are withdrawn, None for never."""
+    def passes(self, packet: bytes) -> bool:
+        """Tell whether a packet arrives at the peer, in a frame from the host to it alone."""
         ...
 
-    def hold_without_permission(self) -> None:
-        """Have the host try to hold the virtual address while it may not."""
+    def held(self, interface: str = INTERFACE) -> dict[IPInterface, int | None]:
+        """Return the addresses of an interface with the seconds until they are withdrawn, None for never.
+
+        What the kernel gives to an interface by itself is left out.
+        """
         ...
 
-    def release_without_permission(self) -> None:
-        """Have the host try to release the virtual address while it may not."""
+    def hold_without_permission(self, address: IPInterface) -> None:
+        """Have the host try to hold an address while it may not."""
+        ...
+
+    def release_without_permission(self, address: IPInterface) -> None:
+        """Have the host try to release an address while it may not."""
         ...
 
     def refuse_second_address(self) -> None:
         """Have the system lack the memory for the second address of the next call that holds some."""
         ...
 
-    def somebody_adds(self, address: IPv4Interface, interface: str = INTERFACE) -> None:
+    def somebody_adds(self, address: IPInterface, interface: str = INTERFACE) -> None:
         """Have another program put an address on the host."""
         ...
 
-    def somebody_removes(self, address: IPv4Interface) -> None:
+    def somebody_removes(self, address: IPInterface) -> None:
         """Have another program take an address off ``eth0``."""
         ...
 
@@ -95,11 +163,16 @@ class _Peer:
     """A station that notes what it hears."""
 
     heard: list[bytes]
+    addresses: frozenset[IPAddress]
 
     @property
     def carries(self) -> bool:
         """Its cable is never pulled."""
         return True
+
+    def mac_for(self, address: IPAddress) -> bytes | None:
+        """Answer for its addresses."""
+        return PEER_HARDWARE_ADDRESS if address in self.addresses else None
 
 
 class SimulatedWorld:
@@ -109,7 +182,7 @@ class SimulatedWorld:
     addresses: AddressPort
 
     def __init__(self) -> None:
-        self._peer = _Peer(heard=[])
+        self._peer = _Peer(heard=[], addresses=frozenset(of.peer.ip for of in BOTH))
         self._segment = Segment(self._carry)
         self._segment.plug_in(self._peer)
         self._reported: list[Change] = []
@@ -117,15 +190,21 @@ class SimulatedWorld:
         self._host.add_interface(OTHER, Segment(self._carry), bytes(6))
         self._host.add_interface("lo", Segment(self._carry), bytes(6), arp=False)
         self._host.add_interface(INTERFACE, self._segment, HARDWARE_ADDRESS)
-        self._host.put_address(INTERFACE, OWN)
-        self._host.watch(INTERFACE, (VIP, SECOND_VIP))
+        for of in BOTH:
+            self._host.put_address(INTERFACE, of.own)
+        self._host.watch(INTERFACE, WATCHED)
         self.frames = self.addresses = self._host
 
     def arrives(self, frame: bytes) -> bool:
         """Tell whether the peer has heard a frame."""
         return frame in self._peer.heard
 
-    def held(self, interface: str = INTERFACE) -> dict[IPv4Interface, int | None]:
+    def passes(self, packet: bytes) -> bool:
+        """Tell whether the peer has heard a packet."""
+        ends = PEER_HARDWARE_ADDRESS + HARDWARE_ADDRESS
+        return any(frame.startswith(ends) and frame.endswith(packet) for frame in self._peer.heard)
+
+    def held(self, interface: str = INTERFACE) -> dict[IPInterface, int | None]:
         """Return the addresses of an interface with their leases."""
         found = self._host.interface(interface)
         assert found is not None
@@ -134,25 +213,25 @@ class SimulatedWorld:
             for address, end in found.leases.items()
         }
 
-    def hold_without_permission(self) -> None:
+    def hold_without_permission(self, address: IPInterface) -> None:
         """Inject the failure."""
         self._host.refuse_next("hold", PortFailure.NO_PERMISSION)
-        self._host.hold(INTERFACE, (VIP,), 3)
+        self._host.hold(INTERFACE, (address,), 3)
 
-    def release_without_permission(self) -> None:
+    def release_without_permission(self, address: IPInterface) -> None:
         """Inject the failure."""
         self._host.refuse_next("release", PortFailure.NO_PERMISSION)
-        self._host.release(INTERFACE, (VIP,))
+        self._host.release(INTERFACE, (address,))
 
     def refuse_second_address(self) -> None:
         """Inject the failure."""
         self._host.refuse_next("hold", None, PortFailure.NO_BUFFER)
 
-    def somebody_adds(self, address: IPv4Interface, interface: str = INTERFACE) -> None:
+    def somebody_adds(self, address: IPInterface, interface: str = INTERFACE) -> None:
         """Put an address on the host."""
         self._host.put_address(interface, address)
 
-    def somebody_removes(self, address: IPv4Interface) -> None:
+    def somebody_removes(self, address: IPInterface) -> None:
         """Take an address off."""
         self._host.take_address(INTERFACE, address)
 
@@ -162,6 +241,8 @@ class SimulatedWorld:
             self._host.remove_interface(INTERFACE)
         elif self._host.interface(INTERFACE) is None:
             self._host.add_interface(INTERFACE, self._segment, HARDWARE_ADDRESS, link=link)
+            for of in BOTH:
+                self._host.put_address(INTERFACE, of.own)
         else:
             self._host.set_link(INTERFACE, link)
 
@@ -193,18 +274,18 @@ class KernelWorld:
 
     def __init__(self, lan: Lan, monkeypatch: pytest.MonkeyPatch) -> None:
         self._monkeypatch = monkeypatch
-        self._host = lan.add_host("one", str(OWN))
-        self._capture = Capture(
-            lan.add_host("two", "10.0.0.2/24").namespace, {INTERFACE: "two"}, incoming_only=True
-        )
+        self._host = lan.add_host("one", *(str(of.own) for of in BOTH))
+        peer = lan.add_host("two", *(str(of.peer) for of in BOTH))
+        self._capture = Capture(peer.namespace, {INTERFACE: "two"}, incoming_only=True)
         self._operator = self._host.call(Rtnetlink)
         self._operator.create_bridge(OTHER, _OTHER_INDEX)
+        # Older than the monitor's socket, and so told after it.
+        self._witness = self._host.call(lambda: NetlinkSocket(groups=RTMGRP_IPV6_IFADDR))
         table = InterfaceTable()
         self._addresses = self._host.call(lambda: RtnetlinkAddressPort(table))
-        self._monitor = NetworkMonitor(
-            {INTERFACE: (VIP, SECOND_VIP)}, table=table, own_port_id=self._addresses.port_id
-        )
-        self._socket = self._host.call(lambda: PacketSocket(INTERFACE, groups=(CARP_GROUP,)))
+        self._monitor = NetworkMonitor({INTERFACE: WATCHED}, table=table, own_port_id=self._addresses.port_id)
+        groups = (CARP_GROUP, CARP_GROUP6)
+        self._socket = self._host.call(lambda: PacketSocket(INTERFACE, groups=groups, routed=Family))
         self._host.call(self._socket.attach)
         self._host.call(self._monitor.start)
         self.addresses = self._addresses
@@ -212,29 +293,48 @@ class KernelWorld:
 
     def close(self) -> None:
         """Close all sockets."""
-        for closing in (self._capture, self._operator, self._monitor, self._socket, self._addresses):
+        for closing in (
+            self._capture,
+            self._operator,
+            self._monitor,
+            self._witness,
+            self._socket,
+            self._addresses,
+        ):
             closing.close()
 
     def arrives(self, frame: bytes) -> bool:
         """Tell whether the peer hears a frame."""
+        return self._hears(lambda heard: heard.data == frame)
+
+    def passes(self, packet: bytes) -> bool:
+        """Tell whether the peer hears a packet."""
+        ends = PEER_HARDWARE_ADDRESS + HARDWARE_ADDRESS
+        return self._hears(lambda heard: heard.data.startswith(ends) and heard.payload == packet)
+
+    def _hears(self, predicate: Callable[[Frame], bool]) -> bool:
         try:
-            self._capture.wait_for(lambda heard: heard.data == frame, timeout_s=_PATIENCE_S)
+            self._capture.wait_for(predicate, timeout_s=_PATIENCE_S)
         except TimeoutError:
             return False
         return True
 
-    def held(self, interface: str = INTERFACE) -> dict[IPv4Interface, int | None]:
+    def held(self, interface: str = INTERFACE) -> dict[IPInterface, int | None]:
         """Ask the kernel for the addresses of an interface."""
         index = self._host.interface_index if interface == INTERFACE else _OTHER_INDEX
-        return {IPv4Interface(found.ip): found.valid_s for found in self._operator.addresses(index)}
+        return {
+            found.ip: found.valid_s
+            for found in self._operator.addresses(index)
+            if not found.ip.is_link_local or found.valid_s is not None
+        }
 
-    def hold_without_permission(self) -> None:
-        """Hold the virtual address in a thread without privileges."""
-        without_privileges(lambda: self._addresses.hold(INTERFACE, (VIP,), 3))
+    def hold_without_permission(self, address: IPInterface) -> None:
+        """Hold an address in a thread without privileges."""
+        without_privileges(lambda: self._addresses.hold(INTERFACE, (address,), 3))
 
-    def release_without_permission(self) -> None:
-        """Release the virtual address in a thread without privileges."""
-        without_privileges(lambda: self._addresses.release(INTERFACE, (VIP,)))
+    def release_without_permission(self, address: IPInterface) -> None:
+        """Release an address in a thread without privileges."""
+        without_privileges(lambda: self._addresses.release(INTERFACE, (address,)))
 
     def refuse_second_address(self) -> None:
         """Have the second request fail, as no kernel does on demand, and all others go to the kernel."""
@@ -247,14 +347,27 @@ class KernelWorld:
 
         self._monkeypatch.setattr(NetlinkSocket, "request", request)
 
-    def somebody_adds(self, address: IPv4Interface, interface: str = INTERFACE) -> None:
+    def somebody_adds(self, address: IPInterface, interface: str = INTERFACE) -> None:
         """Put an address on the host, and let the monitor hear of it."""
         index = {INTERFACE: self._host.interface_index, OTHER: _OTHER_INDEX, "lo": 1}[interface]
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self._witness.receive()
         self._operator.add_address(index, address)
+        if family_of(address) is Family.IPV6:
+            self._await_news_of(address)
         if interface != INTERFACE:
             self._monitor.read()
 
-    def somebody_removes(self, address: IPv4Interface) -> None:
+    def _await_news_of(self, address: IPInterface) -> None:
+        """Wait until the kernel has told of an IPv6 address, which it leaves to a thread of its own."""
+        while select.select([self._witness], [], [], _PATIENCE_S)[0]:
+            for report in self._witness.receive():
+                if isinstance(report, AddressReport) and report.present and report.address.ip == address.ip:
+                    return
+        raise TimeoutError(f"no news of {address}")
+
+    def somebody_removes(self, address: IPInterface) -> None:
         """Take an address off."""
         self._operator.remove_address(self._host.interface_index, address)
 

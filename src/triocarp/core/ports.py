@@ -55,7 +55,8 @@ class FramePort(Protocol):
             packet: from the IP header on, IPv4 or IPv6, with whatever source address.
 
         Raises:
-            PortError: `LINK_DOWN`, `NO_DEVICE`, `NO_ROUTE`, `NO_BUFFER` or `OTHER`. The packet was not sent.
+            PortError: `LINK_DOWN`, `NO_DEVICE`, `NO_ROUTE`, `NO_PERMISSION` (a firewall of this host), `NO_BUFFER`
+                or `OTHER`. The packet was not sent.
         """
         ...
 

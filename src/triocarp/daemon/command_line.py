@@ -10,27 +10,33 @@ import getopt
 import os
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
 from typing import Final, final
 
-from triocarp.core import ConfigurationError, Hook, Transport, VirtualHostConfig
+from triocarp.core import ConfigurationError, Hook, NodeConfig, Transport, VirtualHostConfig
 from triocarp.core.authentication import KEY_LENGTH_MAX
-from triocarp.daemon.settings import SCRIPT_TIMEOUT_S_DEFAULT, Script, Settings
-
-STATUS_SETTINGS: Final = 1
-"""Exit status of a setting that is wrong or missing, as ucarp's."""
+from triocarp.daemon import config_file
+from triocarp.daemon.password_file import PasswordError, read_password
+from triocarp.daemon.settings import (
+    SCRIPT_TIMEOUT_S_DEFAULT,
+    STATUS_SETTINGS,
+    Script,
+    Settings,
+    SettingsError,
+)
+from triocarp.linux.interface_table import InterfaceTable, read_interfaces
 
 STATUS_START: Final = 2
 """Exit status of a failure while starting, as ucarp's; a password that is too long counts as one there."""
 
 _PREFIX_LENGTH_MAX: Final = 32
-_PASSWORD_FILE_MAX: Final = 511
 _UCARP_PASSWORD_MAX: Final = 19
 _SCRIPT_TIMEOUT_MAX: Final = 3600
 _ANY_PASSWORD: Final = b"placeholder"  # so that one mistake does not hide the others
 
-_NOT_UCARP_S: Final = frozenset({"--prefix-length", "--script-timeout", "--no-real-time"})
+_NOT_UCARP_S: Final = frozenset({"--prefix-length", "--script-timeout", "--no-real-time", "--config", "--journal"})
 """Written in full or not at all, so that every abbreviation goes on to mean ucarp's option: ``--pre``."""
 
 _NUMBER: Final = re.compile(r"[+-]?(0[xX][0-9a-fA-F]{1,8}|[0-9]{1,9})")  # int() refuses very long ones
@@ -53,27 +59,17 @@ _FLAGS: Final = {
 
 
 @final
-class SettingsError(Exception):
-    """Raised when the command line cannot be turned into settings.
-
-    Attributes:
-        lines: one for each mistake.
-        status: exit status, as ucarp's where ucarp has one.
-    """
-
-    def __init__(self, *lines: str, status: int = STATUS_SETTINGS) -> None:
-        super().__init__("; ".join(lines))
-        self.lines = lines
-        self.status = status
-
-
-@final
 class _Parser(argparse.ArgumentParser):
     """argparse writes the help, and getopt reads the command line.
 
     So it is read by the very rules of ucarp's getopt_long: a value may begin with a dash (argparse refuses
     ``-p -secret``). And a mistake never repeats a value: under a mistyped name it may be the password.
     """
+
+    @property
+    def actions(self) -> list[argparse.Action]:
+        """The options, in the order of the help."""
+        return self._actions
 
     def read(self, argv: Sequence[str]) -> argparse.Namespace:
         actions = {name: action for action in self._actions for name in action.option_strings}
@@ -148,22 +144,51 @@ def parser() -> _Parser:
     add("-S", "--ignoreifstate", action="store_true", help="go on without carrier")
     add("-M", "--nomcast", action="store_true", help="advertise to the broadcast MAC")
     add("--no-real-time", action="store_true", help="be scheduled as any other program")
+    add("--config", metavar="FILE", help="read a configuration file instead of the other options")
+    add("--journal", metavar="FILE", help="write every input and every effect to a file")
     add("-D", "--debug", action="store_true", help="log every event")
     return arguments
 
 
-def read(argv: Sequence[str], *, first_interface: Callable[[], str | None]) -> Settings:
+def read(
+    argv: Sequence[str],
+    *,
+    first_interface: Callable[[], str | None],
+    interfaces: Callable[[], InterfaceTable] = read_interfaces,
+) -> Settings:
     """Return the settings that a command line means.
 
     Args:
         argv: without the program's name.
         first_interface: finds what ``-i`` is when it is not given.
+        interfaces: tells what this host has, for source addresses that a configuration file leaves out.
 
     Raises:
         SettingsError: with a line for every mistake that was found.
         SystemExit: help was asked for, and has been printed.
     """
-    return _Reader(parser().read(argv), first_interface).settings()
+    options = parser().read(argv)
+    if options.config is not None:
+        return _read_file(options, interfaces)
+    return _Reader(options, first_interface).settings()
+
+
+def _read_file(options: argparse.Namespace, interfaces: Callable[[], InterfaceTable]) -> Settings:
+    """Return a configuration file's settings. What stands beside it on the command line goes before it."""
+    defaults = vars(parser().read(()))
+    together = {"config", "journal", "no_real_time", "debug", "shutdown"}
+    refused = [name for name, value in vars(options).items() if name not in together and value != defaults[name]]
+    if refused:
+        flags = {action.dest: action.option_strings[-1] for action in parser().actions}
+        others = ", ".join(flags[name] for name in refused)
+        raise SettingsError(f"{others}: expected in the file, since --config is given")
+    settings = config_file.read(Path(options.config), interfaces)
+    return replace(
+        settings,
+        journal=Path(options.journal) if options.journal else settings.journal,
+        real_time=settings.real_time and not options.no_real_time,
+        debug=settings.debug or options.debug,
+    )
 
 
 @final
@@ -185,10 +210,11 @@ class _Reader:
             only_too_long = self._too_long and len(self._mistakes) == 1
             raise SettingsError(*self._mistakes, status=STATUS_START if only_too_long else STATUS_SETTINGS)
         return Settings(
-            virtual_host=virtual_host,
-            scripts=scripts,
+            node=NodeConfig(virtual_hosts=(virtual_host,)),
+            scripts={(virtual_host.interface, virtual_host.vhid): scripts} if scripts else {},
             real_time=not options.no_real_time,
             debug=options.debug,
+            journal=Path(options.journal) if options.journal else None,
             warnings=tuple(self._warnings),
         )
 
@@ -282,10 +308,9 @@ class _Reader:
 
     def _first_line(self, path: Path) -> bytes:
         try:
-            with path.open("rb") as file:
-                return file.readline(_PASSWORD_FILE_MAX).rstrip(b"\r\n")
-        except OSError as error:
-            self._mistakes.append(f"-o/--passfile {str(path)!r}: cannot be read: {error.strerror}")
+            return read_password(path)
+        except PasswordError as error:
+            self._mistakes.append(f"-o/--passfile {error}")
             return _ANY_PASSWORD
 
     def _scripts(self) -> dict[Hook, Script]:

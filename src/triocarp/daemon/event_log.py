@@ -61,16 +61,20 @@ class EventLog:
         write: takes a line, without waiting.
         clock: nanoseconds that never go back, for the rate limits.
         debug: let lines of level DEBUG through, and whatever is otherwise quiet.
+        several: name the virtual host in each line, because there is more than one.
     """
 
-    def __init__(self, write: Callable[[str], None], *, clock: Callable[[], int], debug: bool) -> None:
+    def __init__(
+        self, write: Callable[[str], None], *, clock: Callable[[], int], debug: bool, several: bool = False
+    ) -> None:
         self._write = write
         self._clock = clock
         self._debug = debug
+        self._several = several
         self._limit = RateLimit()
         self._waiting: deque[tuple[float, Report]] = deque(maxlen=_WAITING_MAX)
         self._woken = trio.Event()
-        self._held_back: dict[DropReason | tuple[object, int], tuple[Level, Report, int]] = {}
+        self._held_back: dict[tuple[object, int | None], tuple[Level, Report, int]] = {}
 
     def report(self, report: Report) -> None:
         """Take note; see `triocarp.core.ports.ReportPort`.
@@ -137,27 +141,26 @@ class EventLog:
         match report:
             case StateChanged():
                 text = f"Switching to state: {report.new.value} - {explain(report)}"
-                self._compose(instant, Level.WARNING, text)
+                self._compose(instant, Level.WARNING, self._whose(report) + text)
             case PacketDropped():
                 quiet = report.reason in _QUIET
                 if not quiet or self._debug:
-                    self._repeated(instant, Level.DEBUG if quiet else Level.WARNING, report.reason, report)
+                    kind = (report.reason, None)  # a flood may claim any VHID
+                    self._repeated(instant, Level.DEBUG if quiet else Level.WARNING, kind, report)
             case Noticed(notice=Notice.HOOK_FAILED):
                 # Each script has a line when it begins, and so it may have one when it fails.
-                self._compose(instant, Level.WARNING, explain(report))
+                self._compose(instant, Level.WARNING, self._whose(report) + explain(report))
             case Noticed():
                 self._repeated(instant, Level.WARNING, (report.notice, report.vhid), report)
             case TwoMasters() | OneWaySuspected() | CloseCall():
                 # The core reports each of them once.
-                self._compose(instant, Level.WARNING, explain(report))
+                self._compose(instant, Level.WARNING, self._whose(report) + explain(report))
             case Stopped():
                 self._compose(instant, Level.INFO, f"stopped: {explain(report)}")
             case _:
                 assert_never(report)
 
-    def _repeated(
-        self, instant: float, level: Level, kind: DropReason | tuple[object, int], report: Report
-    ) -> None:
+    def _repeated(self, instant: float, level: Level, kind: tuple[object, int | None], report: Report) -> None:
         held_back = self._limit.admit(kind, self._clock())
         if held_back is None:
             count = self._held_back[kind][2] if kind in self._held_back else 0
@@ -165,14 +168,21 @@ class EventLog:
         else:
             self._held_back.pop(kind, None)
             more = f" ({held_back} more like it since the last line)" if held_back else ""
-            self._compose(instant, level, explain(report) + more)
+            self._compose(instant, level, self._whose(report) + explain(report) + more)
 
     def _tell_held_back(self) -> None:
         """Write the last of each kind that was held back, when no more of them come."""
         for kind, (level, report, count) in self._held_back.items():
             self._limit.admit(kind, self._clock())
-            self._compose(time.time(), level, f"{explain(report)} ({count} like it since the last line)")
+            text = f"{self._whose(report)}{explain(report)} ({count} like it since the last line)"
+            self._compose(time.time(), level, text)
         self._held_back.clear()
+
+    def _whose(self, report: Report) -> str:
+        """Return the virtual host that a line is about, in FreeBSD's notation, where there is more than one."""
+        if not self._several or isinstance(report, Stopped) or report.vhid is None:
+            return ""
+        return f"{report.vhid}@{report.interface}: "
 
     def _compose(self, instant: float, level: Level, text: str) -> None:
         local = datetime.fromtimestamp(instant, tz=UTC).astimezone().replace(tzinfo=None)

@@ -2,7 +2,6 @@
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from ipaddress import IPv4Interface
 from types import TracebackType
 from typing import Self, final
 
@@ -12,9 +11,11 @@ from triocarp.core import (
     LinkChanged,
     PortError,
     PortFailure,
+    Transport,
     VirtualHostConfig,
     read_datagram,
 )
+from triocarp.core.family import Family, IPAddress, IPInterface, family_of
 from triocarp.daemon.driver import Dated
 from triocarp.linux.address_port import RtnetlinkAddressPort
 from triocarp.linux.interface_table import InterfaceTable
@@ -117,14 +118,20 @@ class KernelHost:
 
     def _open(self, interface: str) -> PacketSocket:
         hosts = self._on(interface)
-        groups = [host.group for host in hosts]
-        reported = [host.group for host in hosts if not host.broadcast]
-        return PacketSocket(interface, groups=groups, reported_groups=reported)
+        return PacketSocket(
+            interface,
+            groups=[group for host in hosts for group in _groups(host)],
+            reported_groups=[
+                group for host in hosts if host.transport is Transport.MULTICAST for group in _groups(host)
+            ],
+            families=[family for host in hosts for family in host.sources],
+            routed=[family for host in hosts for family in _routed_families(host)],
+        )
 
     def _on(self, interface: str) -> list[VirtualHostConfig]:
         return [host for host in self._virtual_hosts if host.interface == interface]
 
-    def _addresses_of(self, interface: str) -> tuple[IPv4Interface, ...]:
+    def _addresses_of(self, interface: str) -> tuple[IPInterface, ...]:
         return tuple(
             address for host in self._on(interface) if host.manages_addresses for address in host.addresses
         )
@@ -141,3 +148,13 @@ class KernelHost:
                 with contextlib.suppress(PortError):
                     self.addresses.release(host.interface, host.addresses)
         self._resources.close()
+
+
+def _groups(host: VirtualHostConfig) -> tuple[IPAddress, ...]:
+    """Return the multicast groups to which a virtual host listens, one of each family in which it speaks."""
+    return () if host.transport is Transport.UNICAST else host.destinations
+
+
+def _routed_families(host: VirtualHostConfig) -> set[Family]:
+    """Return the families in which a virtual host has peers to which the system finds the way."""
+    return {family_of(peer) for peer in host.peers}

@@ -1,5 +1,6 @@
 """carpd from the command line to its end."""
 
+import contextlib
 import gc
 import io
 import os
@@ -12,25 +13,39 @@ from typing import BinaryIO, Final, TextIO, cast
 
 import trio
 
-from triocarp.core import Node, NodeConfig, PortError, Ports, Runner, StopRequested
+from triocarp.core import (
+    Node,
+    PortError,
+    Ports,
+    Runner,
+    Sealing,
+    StopRequested,
+    SwitchOverRequested,
+    VirtualHostConfig,
+)
+from triocarp.core.timing import SECOND
 from triocarp.daemon import command_line, starting
-from triocarp.daemon.command_line import STATUS_START, SettingsError
+from triocarp.daemon.command_line import STATUS_START
 from triocarp.daemon.driver import Driver
 from triocarp.daemon.event_log import EventLog, Level
 from triocarp.daemon.kernel_host import KernelHost
 from triocarp.daemon.line_writer import LineWriter
 from triocarp.daemon.rehearsal import rehearse
 from triocarp.daemon.scripts import GRACE_S, ScriptRunner
-from triocarp.daemon.settings import Settings
+from triocarp.daemon.settings import Settings, SettingsError
 from triocarp.linux.clock import boottime
 from triocarp.linux.instance_lock import AlreadyRunning, InstanceLock
 from triocarp.linux.precise_timer import PreciseTimer
 from triocarp.linux.scheduling import become_real_time
+from triocarp.linux.wall_clock import WallClock
 
 STATUS_BUG: Final = 70
 """Exit status of a mistake of ours (EX_SOFTWARE of sysexits(3)); the addresses have been released all the same."""
 
 _STDERR: Final = 2
+
+HOLD_DOWN: Final = 3 * SECOND
+"""How long a host that handed over on SIGUSR2 does not become master, as in ucarp."""
 
 _STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 _SIGNALS: Final = (*_STOP_SIGNALS, signal.SIGUSR1, signal.SIGUSR2)
@@ -49,9 +64,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     try:
         settings = command_line.read(words, first_interface=starting.first_interface)
-        virtual_host = settings.virtual_host
-        starting.check(virtual_host)
-        with InstanceLock(virtual_host.interface, virtual_host.vhid):
+        starting.check(settings.node)
+        with contextlib.ExitStack() as locks:
+            for host in settings.node.virtual_hosts:
+                locks.enter_context(InstanceLock(host.interface, host.vhid))
             return _run(settings)
     except SettingsError as error:
         return _refuse(error.lines, error.status)
@@ -71,7 +87,8 @@ def _run(settings: Settings) -> int:
         # trio's receiver puts this back when it ends: who asks a second time must not kill us while we leave.
         signal.signal(number, lambda number, _frame: early.append(number))
     writer = LineWriter(_unbuffered_stderr())
-    log = EventLog(writer.write, clock=boottime, debug=settings.debug)
+    several = len(settings.node.virtual_hosts) > 1
+    log = EventLog(writer.write, clock=boottime, debug=settings.debug, several=several)
     try:
         trio.run(_serve, settings, log, early)
     except PortError as error:
@@ -113,33 +130,32 @@ def _unbuffered_stderr() -> TextIO:
 
 
 async def _serve(settings: Settings, log: EventLog, early: list[int]) -> None:
-    virtual_host = settings.virtual_host
-
     def trouble(sentence: str) -> None:
         log.line(Level.ERROR, sentence)
 
-    with KernelHost((virtual_host,), trouble=trouble) as kernel, PreciseTimer() as timer:
+    with contextlib.ExitStack() as stack:
+        kernel = stack.enter_context(KernelHost(settings.node.virtual_hosts, trouble=trouble))
+        timer = stack.enter_context(PreciseTimer())
         hooks = ScriptRunner(
             settings.scripts,
             spawning=lambda script: log.line(Level.WARNING, f"Spawning [{' '.join(script.argv)}]"),
         )
+        node = Node(settings.node, rng=random.SystemRandom())
         ports = Ports(frames=kernel.frames, addresses=kernel.addresses, hooks=hooks, reports=log)
-        node = Node(NodeConfig(virtual_hosts=(virtual_host,)), rng=random.SystemRandom())
+        scripts = [script for of_host in settings.scripts.values() for script in of_host.values()]
         driver = Driver(
-            Runner(node, ports),
+            Runner(node, ports, clock=boottime),
             clock=boottime,
             timer=timer,
-            sources=(*kernel.packets, kernel),
+            sources=(*_clocks(settings, stack), *kernel.packets, kernel),
             hooks=hooks,
-            leaving_limit_s=2
-            * max((script.timeout_s + GRACE_S for script in settings.scripts.values()), default=5),
+            leaving_limit_s=2 * max((script.timeout_s + GRACE_S for script in scripts), default=5),
             trace=log.trace if settings.debug else None,
-            rehearse=lambda: rehearse(virtual_host, kernel.addresses),
+            rehearse=lambda: rehearse(node, kernel.addresses),
         )
         async with trio.open_nursery() as nursery:
             nursery.start_soon(log.serve)
             await nursery.start(_serve_signals, driver, log)
-            log.line(Level.INFO, f"Using [{virtual_host.interface}] as a network interface")
             for warning in settings.warnings:
                 log.line(Level.WARNING, warning)
             # What is alive now stays alive: the garbage collector need not walk through it in a takeover.
@@ -148,9 +164,15 @@ async def _serve(settings: Settings, log: EventLog, early: list[int]) -> None:
             if settings.real_time and not become_real_time():
                 log.line(Level.INFO, "no real-time scheduling without CAP_SYS_NICE: a busy machine may delay us")
             await nursery.start(_drive, driver, nursery.cancel_scope)
-            log.line(Level.INFO, _describe(settings))
+            _greet(settings, log)
             if set(early) & set(_STOP_SIGNALS):
                 driver.feed(StopRequested())
+
+
+def _clocks(settings: Settings, stack: contextlib.ExitStack) -> tuple[WallClock, ...]:
+    """Return the source of the wall clock, if anybody looks at it; first, so that nothing is heard before it."""
+    sealed = any(host.sealing is not Sealing.OFF for host in settings.node.virtual_hosts)
+    return (stack.enter_context(WallClock()),) if sealed else ()
 
 
 async def _drive(
@@ -171,18 +193,25 @@ async def _serve_signals(
                 for (interface, vhid), host in driver.node.virtual_hosts.items():
                     log.line(Level.INFO, f"{host.state.value} on {interface} id {vhid}")
             elif number == signal.SIGUSR2:
-                # ucarp hands over. Without a handler the process would end, which is not what was meant either.
-                log.line(Level.WARNING, "SIGUSR2 ignored: handing over without stopping is not there yet")
+                log.line(Level.INFO, f"SIGUSR2: handing over, and not coming back for {HOLD_DOWN // SECOND} s")
+                driver.feed(SwitchOverRequested(hold_down=HOLD_DOWN))
             else:
                 log.line(Level.INFO, f"{signal.Signals(number).name}: leaving")
                 driver.feed(StopRequested())
 
 
-def _describe(settings: Settings) -> str:
-    host = settings.virtual_host
-    address = host.addresses[0]
-    manner = "by scripts" if settings.scripts else f"with a lease of {host.lease_s} s"
+def _greet(settings: Settings, log: EventLog) -> None:
+    for host in settings.node.virtual_hosts:
+        log.line(Level.INFO, f"Using [{host.interface}] as a network interface")
+        log.line(Level.INFO, _describe(host))
+
+
+def _describe(host: VirtualHostConfig) -> str:
+    addresses = ", ".join(map(str, host.addresses))
+    manner = f"with a lease of {host.lease_s} s" if host.manages_addresses else "by scripts"
+    sources = ", ".join(map(str, host.sources.values()))
+    destinations = ", ".join(map(str, host.destinations))
     return (
-        f"ready: {address} {manner}, VHID {host.vhid}, from {host.source} to {host.group}, "
+        f"ready: {addresses} {manner}, VHID {host.vhid}, from {sources} to {destinations}, "
         f"advertisements every {host.interval / 1e9:.3f} s, takeover after {host.dead_time / 1e9:.3f} s"
     )

@@ -21,7 +21,6 @@ from triocarp.core import (
     Runner,
     Started,
     TimerExpired,
-    VirtualHostConfig,
 )
 
 _TIMES: Final = 2
@@ -53,13 +52,17 @@ class _Practice:
     def report(self, report: Report) -> None: ...
 
 
-def rehearse(virtual_host: VirtualHostConfig, addresses: AddressPort) -> None:
+def rehearse(node: Node, addresses: AddressPort) -> None:
     """Go through a takeover that nobody notices.
 
     Args:
-        virtual_host: whose takeover is at hand.
+        node: whose next virtual host is about to take over.
         addresses: the real port. A neutral host leaves alone what it finds, and so does its rehearsal.
     """
+    due = node.next_due
+    if due is None:
+        return
+    virtual_host = due.config
     practice = _Practice(None if virtual_host.neutral else addresses)
     ports = Ports(frames=practice, addresses=practice, hooks=practice, reports=practice)
     for _ in range(_TIMES):

@@ -29,11 +29,13 @@ class ScriptRunner:
     """The real `HookPort`.
 
     Args:
-        scripts: by hook.
+        scripts: by interface and VHID, and then by hook.
         spawning: is told each command before it starts, for the log.
     """
 
-    def __init__(self, scripts: Mapping[Hook, Script], *, spawning: Callable[[Script], None]) -> None:
+    def __init__(
+        self, scripts: Mapping[tuple[str, int], Mapping[Hook, Script]], *, spawning: Callable[[Script], None]
+    ) -> None:
         self._scripts = scripts
         self._spawning = spawning
         self._send, self._receive = trio.open_memory_channel[tuple[str, int, Hook]](_WAITING_MAX)
@@ -59,7 +61,7 @@ class ScriptRunner:
                 nursery.start_soon(self._run, interface, vhid, hook, feed)
 
     async def _run(self, interface: str, vhid: int, hook: Hook, feed: Callable[[Event], None]) -> None:
-        script = self._scripts[hook]
+        script = self._scripts[interface, vhid][hook]
         self._spawning(script)
         outcome, detail = await run_script(script)
         feed(HookFinished(interface=interface, vhid=vhid, hook=hook, outcome=outcome, detail=detail))

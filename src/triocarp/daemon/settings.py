@@ -1,13 +1,32 @@
 """What carpd was told, whole and checked."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import final
+from typing import Final, final
 
-from triocarp.core import Hook, VirtualHostConfig
+from triocarp.core import Hook, NodeConfig
+
+STATUS_SETTINGS: Final = 1
+"""Exit status of a setting that is wrong or missing, as ucarp's."""
 
 SCRIPT_TIMEOUT_S_DEFAULT = 30
 """How long a script may take. ucarp waits for ever, and says nothing to anybody meanwhile."""
+
+
+@final
+class SettingsError(Exception):
+    """Raised when what carpd was told cannot be turned into settings.
+
+    Attributes:
+        lines: one for each mistake.
+        status: exit status, as ucarp's where ucarp has one.
+    """
+
+    def __init__(self, *lines: str, status: int = STATUS_SETTINGS) -> None:
+        super().__init__("; ".join(lines))
+        self.lines = lines
+        self.status = status
 
 
 @final
@@ -38,15 +57,17 @@ class Settings:
     """All that carpd was told.
 
     Attributes:
-        virtual_host: for the core.
-        scripts: by hook; empty where carpd manages the address itself.
+        node: for the core.
+        scripts: by interface and VHID, and then by hook; empty where carpd manages the addresses itself.
         real_time: ask the system for real-time scheduling.
         debug: log every event.
+        journal: file that every input and every effect is written to; None for none.
         warnings: what the operator should know about these settings, one sentence each.
     """
 
-    virtual_host: VirtualHostConfig
-    scripts: dict[Hook, Script]
+    node: NodeConfig
+    scripts: Mapping[tuple[str, int], Mapping[Hook, Script]]
     real_time: bool
     debug: bool
+    journal: Path | None
     warnings: tuple[str, ...]

@@ -2,7 +2,7 @@
 
 from typing import final
 
-from triocarp.core import Transport, VirtualHostConfig
+from triocarp.core import NodeConfig, Transport, VirtualHostConfig
 from triocarp.linux.interface_table import InterfaceTable, read_interfaces
 from triocarp.linux.privileges import Capability, explain_missing, missing_capabilities
 
@@ -12,21 +12,24 @@ class StartError(Exception):
     """Raised when carpd cannot begin. Its text is one line for the operator."""
 
 
-def check(virtual_host: VirtualHostConfig) -> None:
+def check(node: NodeConfig) -> None:
     """Check that the host is as the settings say, and that we may do what they ask for.
 
     Args:
-        virtual_host: what shall run.
+        node: what shall run.
 
     Raises:
         StartError: the interface or the source address is not there, or a privilege is missing.
         OSError: the kernel does not tell.
     """
-    needed = set(Capability) if virtual_host.manages_addresses else {Capability.CAP_NET_RAW}
+    manages = any(host.manages_addresses for host in node.virtual_hosts)
+    needed = set(Capability) if manages else {Capability.CAP_NET_RAW}
     missing = missing_capabilities(sorted(needed, key=lambda capability: capability.name))
     if missing:
         raise StartError(explain_missing(missing))
-    check_interface(virtual_host, read_interfaces())
+    table = read_interfaces()
+    for virtual_host in node.virtual_hosts:
+        check_interface(virtual_host, table)
 
 
 def check_interface(virtual_host: VirtualHostConfig, table: InterfaceTable) -> None:
@@ -44,10 +47,12 @@ def check_interface(virtual_host: VirtualHostConfig, table: InterfaceTable) -> N
         raise StartError(f"-i/--interface {name}: no such interface; there are: {_interfaces(table)}")
     own = table.addresses_of(name)
     # With --nomcast ucarp does not look at the source address either.
-    looked_at = virtual_host.transport is not Transport.BROADCAST
-    if looked_at and virtual_host.source not in {address.ip for address in own}:
-        has = ", ".join(map(str, own)) or "no IPv4 address"
-        raise StartError(f"-s/--srcip {virtual_host.source} is not an address of {name}, which has {has}")
+    if virtual_host.transport is Transport.BROADCAST:
+        return
+    for source in virtual_host.sources.values():
+        if source not in {address.ip for address in own}:
+            has = ", ".join(map(str, own)) or "none"
+            raise StartError(f"-s/--srcip {source} is not an address of {name}, which has {has}")
 
 
 def first_interface() -> str | None:

@@ -61,6 +61,7 @@ class Host:
     Attributes:
         name: What the LAN calls it.
         ip: Its own address with the prefix length.
+        further: More of its own addresses.
         mac: The Ethernet address of its `eth0`.
         interface_index: The index of its `eth0`, which changes when the interface is made again.
         port: The name of its port on the switch, in the switch's namespace.
@@ -76,6 +77,7 @@ class Host:
         *,
         name: str,
         ip: IPInterface,
+        further: tuple[IPInterface, ...],
         number: int,
         switch_namespace: NetworkNamespace,
         switch: Rtnetlink,
@@ -88,6 +90,7 @@ class Host:
         Args:
             name: What the LAN calls it.
             ip: Its own address with the prefix length.
+            further: More of its own addresses.
             number: From 1; the last byte of its MAC and the number of its port.
             switch_namespace: The switch's network namespace.
             switch: Requests in it.
@@ -97,6 +100,7 @@ class Host:
         """
         self.name = name
         self.ip = ip
+        self.further = further
         self.mac = f"02:00:00:00:00:{number:02x}"
         self.interface_index = 1
         self.port = f"port{number}"
@@ -179,8 +183,11 @@ class Host:
         self._rtnetlink.set_up(self.interface_index, up=False)
 
     def link_up(self) -> None:
-        """Set `eth0` administratively up."""
+        """Set `eth0` administratively up, and give it back the host's own IPv6 addresses: down, it loses them."""
         self._rtnetlink.set_up(self.interface_index, up=True)
+        for ip in (self.ip, *self.further):
+            if isinstance(ip, ipaddress.IPv6Interface):
+                self._rtnetlink.add_address(self.interface_index, ip)
         self._settle()
 
     def remove_interface(self) -> None:
@@ -191,7 +198,7 @@ class Host:
                 self._switch.delete_link(self.port_index)
 
     def create_interface(self) -> None:
-        """Make `eth0` again: the same MAC and address, a new index; nothing when it is there."""
+        """Make `eth0` again: the same MAC and addresses, a new index; nothing when it is there."""
         if self._plugged:
             return
         self.interface_index += 1
@@ -206,7 +213,8 @@ class Host:
         )
         self._plugged = True
         self._rtnetlink.set_up(self.interface_index, up=True)
-        self._rtnetlink.add_address(self.interface_index, self.ip)
+        for ip in (self.ip, *self.further):
+            self._rtnetlink.add_address(self.interface_index, ip)
         self._settle()
 
     def move_to(self, bridge: int) -> None:
@@ -277,8 +285,9 @@ class Host:
 
     def boot(self) -> None:
         """Bring a crashed host back as a reboot does: with a carrier and no address but its own."""
+        own = {self.ip, *self.further}
         for address in self.addresses():
-            if address.ip != self.ip and not address.ip.is_link_local:
+            if address.ip not in own and not address.ip.is_link_local:
                 self.remove_address(address.ip)
         self.restore_carrier()
 

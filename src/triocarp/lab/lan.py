@@ -102,12 +102,13 @@ class Lan:
         """The hosts by name, in the order in which they were added."""
         return MappingProxyType(self._hosts)
 
-    def add_host(self, name: str, ip: str) -> Host:
+    def add_host(self, name: str, ip: str, *further: str) -> Host:
         """Add a host and plug it in.
 
         Args:
             name: What to call it.
             ip: Its address with the prefix length, like `10.0.0.1/24`.
+            further: More of its own addresses, like `2001:db8::1/64` on a LAN that speaks IPv6.
 
         Returns:
             The host; the first has the MAC 02:00:00:00:00:01, and so on.
@@ -120,6 +121,7 @@ class Lan:
             host = Host(
                 name=name,
                 ip=ipaddress.ip_interface(ip),
+                further=tuple(map(ipaddress.ip_interface, further)),
                 number=len(self._hosts) + 1,
                 switch_namespace=self.namespace,
                 switch=self._rtnetlink,

@@ -1,34 +1,38 @@
-"""The interfaces and IPv4 addresses of this host, as the kernel has reported them.
+"""The interfaces and addresses of this host, as the kernel has reported them.
 
 `InterfaceTable` is the memory that the monitor keeps up to date and the address port asks at a takeover, when
 there is no time to ask the kernel. `read_interfaces` makes one for the checks at the start of a program.
 """
 
-from ipaddress import IPv4Address, IPv4Interface
+from ipaddress import IPv4Interface, IPv6Address
 from typing import final
 
 from triocarp.core.events import Link
+from triocarp.core.family import IPAddress, IPInterface
 from triocarp.linux.netlink_socket import NetlinkSocket
 from triocarp.linux.rtnetlink_messages import AddressReport, Ended, LinkReport, Report
 
 
 @final
 class InterfaceTable:
-    """Interfaces and their IPv4 addresses, in the kernel's order.
+    """Interfaces and their addresses, in the kernel's order.
+
+    An IPv6 address of which the kernel has found out that another host has it is as good as none.
 
     An address that this process added itself need not be here: the monitor does not listen to its own port's
-    doing.
+    doing. What the port has added stands beside it, in `held_on`.
     """
 
-    __slots__ = ("_addresses", "_interfaces")
+    __slots__ = ("_addresses", "_held", "_interfaces")
 
     def __init__(self) -> None:
         self._interfaces: dict[int, LinkReport] = {}
         # By address, because a takeover asks who has one; a dict is a set that keeps its order.
-        self._addresses: dict[IPv4Address, dict[tuple[int, IPv4Interface], None]] = {}
+        self._addresses: dict[IPAddress, dict[tuple[int, IPInterface], None]] = {}
+        self._held: dict[int, set[IPInterface]] = {}
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Forget everything that the kernel has reported."""
         self._interfaces.clear()
         self._addresses.clear()
 
@@ -46,12 +50,23 @@ class InterfaceTable:
                         del holders[holder]
             case LinkReport():
                 self._interfaces[report.index] = report
-            case AddressReport(present=True):
+            case AddressReport(present=True, duplicate=False):
                 self._addresses.setdefault(report.address.ip, {})[report.index, report.address] = None
             case AddressReport():
                 self._addresses.get(report.address.ip, {}).pop((report.index, report.address), None)
             case Ended():
                 pass
+
+    def held_on(self, index: int) -> set[IPInterface]:
+        """Return the addresses that this process has put on an interface, and nobody has taken off, for changing.
+
+        The address port takes note of what it does. The monitor removes what it finds lost, and by this set it
+        tells in IPv6 whether a change is the port's own: the kernel does not say whose it is.
+
+        Args:
+            index: number of the interface.
+        """
+        return self._held.setdefault(index, set())
 
     def find(self, interface: str) -> LinkReport | None:
         """Return what is known about an interface, or None if there is none of that name.
@@ -74,8 +89,8 @@ class InterfaceTable:
         """Return the names of all interfaces."""
         return tuple(found.name for found in self._interfaces.values())
 
-    def addresses_of(self, interface: str) -> tuple[IPv4Interface, ...]:
-        """Return the IPv4 addresses of an interface; none if it does not exist.
+    def addresses_of(self, interface: str) -> tuple[IPInterface, ...]:
+        """Return the addresses of an interface, of both families; none if it does not exist.
 
         Args:
             interface: its name.
@@ -87,7 +102,7 @@ class InterfaceTable:
             if self.name_of(index) == interface
         )
 
-    def variants_of(self, interface: str, address: IPv4Address) -> tuple[IPv4Interface, ...]:
+    def variants_of(self, interface: str, address: IPAddress) -> tuple[IPInterface, ...]:
         """Return an address of an interface with every prefix length that it has there.
 
         Args:
@@ -97,11 +112,12 @@ class InterfaceTable:
         holders = self._addresses.get(address, {})
         return tuple(variant for index, variant in holders if self.name_of(index) == interface)
 
-    def holder_besides(self, interface: str, address: IPv4Address) -> str | None:
+    def holder_besides(self, interface: str, address: IPAddress) -> str | None:
         """Return the other interface of this host that has an address and answers for it, if there is one.
 
         Interfaces without ARP do not count. They have no segment on which to answer, and hosts hold virtual
-        addresses there on purpose: behind an LVS director on ``lo``, and with kube-proxy's IPVS on a dummy.
+        addresses there on purpose: behind an LVS director on ``lo``, and with kube-proxy's IPVS on a dummy. A
+        link-local IPv6 address means another thing on each interface (RFC 4007), so several may have it.
 
         Args:
             interface: which may have it.
@@ -109,7 +125,7 @@ class InterfaceTable:
         """
         for index, _ in self._addresses.get(address, {}):
             holder = self._interfaces.get(index)
-            if holder is not None and holder.arp and holder.name != interface:
+            if holder is not None and holder.arp and holder.name != interface and not _repeats(address):
                 return holder.name
         return None
 
@@ -119,7 +135,9 @@ class InterfaceTable:
             (
                 found
                 for found in self._interfaces.values()
-                if found.link is Link.UP and not found.loopback and self.addresses_of(found.name)
+                if found.link is Link.UP
+                and not found.loopback
+                and any(isinstance(address, IPv4Interface) for address in self.addresses_of(found.name))
             ),
             None,
         )
@@ -136,3 +154,8 @@ def read_interfaces() -> InterfaceTable:
         for report in netlink.dump():
             table.apply(report)
     return table
+
+
+def _repeats(address: IPAddress) -> bool:
+    """Return whether an address may be on several interfaces of a host."""
+    return isinstance(address, IPv6Address) and address.is_link_local

@@ -14,11 +14,12 @@ from typing import Final, Self, final
 
 from triocarp.linux import packet_filter, rtnetlink_messages
 from triocarp.linux.packet_filter import Instruction
-from triocarp.linux.rtnetlink_messages import Ended, Report
+from triocarp.linux.rtnetlink_messages import AddressReport, Ended, Report
 
 # <linux/rtnetlink.h>
 RTMGRP_LINK: Final = 0x1
 RTMGRP_IPV4_IFADDR: Final = 0x10
+RTMGRP_IPV6_IFADDR: Final = 0x100
 
 _DATAGRAM_LENGTH_MAX: Final = 1 << 16  # the kernel makes parts of a dump as long as the reader allows
 _ACKNOWLEDGEMENT_LENGTH_MAX: Final = 1 << 12  # a header, an error number and at most the request again
@@ -73,11 +74,49 @@ class NetlinkSocket:
         if error:
             raise OSError(error, os.strerror(error))
 
-    def dump(self) -> list[Report]:
-        """Return all interfaces and all IPv4 addresses, and in between the notifications that came meanwhile.
+    def ask(self, question: bytes) -> list[Report]:
+        """Return what the kernel answers to a question that has a single answer; nothing of no interest here.
+
+        Not for a socket with notifications, which would come in between.
+
+        Args:
+            question: the encoded request, without a wish for an acknowledgement.
+
+        Raises:
+            OSError: the answer is an error.
+        """
+        self._socket.send(question)
+        reports = self.receive()
+        for report in reports:
+            if isinstance(report, Ended) and report.error:
+                raise OSError(report.error, os.strerror(report.error))
+        return reports
+
+    def find(self, question: bytes) -> AddressReport | None:
+        """Return how an IPv6 address is on an interface, with whatever prefix length, or None if it is not there.
+
+        Args:
+            question: from `rtnetlink_messages.request_to_find`.
+
+        Raises:
+            OSError: the kernel does not answer.
+        """
+        try:
+            reports = self.ask(question)
+        except OSError as error:
+            if error.errno != errno.EADDRNOTAVAIL:
+                raise
+            return None
+        return next((report for report in reports if isinstance(report, AddressReport)), None)
+
+    def dump(self, family: int = socket.AF_UNSPEC) -> list[Report]:
+        """Return all interfaces and all addresses, and in between the notifications that came meanwhile.
 
         The socket's queue keeps both in the order in which they were so: taking note of one after the other
         gives what is so now.
+
+        Args:
+            family: ``AF_INET`` for the addresses of IPv4 alone.
 
         Raises:
             OSError: ENOBUFS if notifications were lost; others if the kernel refuses.
@@ -85,10 +124,12 @@ class NetlinkSocket:
         for _ in range(_DUMP_ATTEMPTS):
             reports: list[Report] = []
             complete = True
-            for request in (rtnetlink_messages.request_for_links, rtnetlink_messages.request_for_addresses):
-                number = next(self._numbers)
-                self._socket.send(request(number))
-                complete &= self._read_dump(number, reports)
+            number = next(self._numbers)
+            self._socket.send(rtnetlink_messages.request_for_links(number))
+            complete &= self._read_dump(number, reports)
+            number = next(self._numbers)
+            self._socket.send(rtnetlink_messages.request_for_addresses(number, family))
+            complete &= self._read_dump(number, reports)
             if complete:
                 return reports
         raise OSError(errno.EINTR, "the interfaces changed faster than they could be listed")

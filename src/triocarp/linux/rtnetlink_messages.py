@@ -5,9 +5,12 @@ The bytes are pyroute2's business. Its message classes need 40 ms and 5 MiB to l
 pyroute2.netlink`` would run first. So the package is put into `sys.modules` without being run, and runs when
 somebody asks for anything that it has: nobody else notices.
 
-The number of a request (``nlmsg_seq``) is the address that it is about. The kernel stamps it on the
+The number of a request (``nlmsg_seq``) is the IPv4 address that it is about. The kernel stamps it on the
 notifications that the request causes; so one about another address is a side effect, such as the loss of all
 secondary addresses when the primary one of their subnet is removed.
+
+On notifications about IPv6 addresses the kernel stamps nothing (inet6_ifa_notify), and IPv6 has no such side
+effects. There an address carries a mark of ours, `ADDRESS_PROTOCOL`, by which a filter knows our renewals.
 """
 
 import importlib
@@ -18,11 +21,13 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.abc import Loader
-from ipaddress import IPv4Interface
+from ipaddress import IPv4Interface, IPv6Interface
 from types import ModuleType
 from typing import Any, Final, TypeAlias, final
 
+from triocarp.core.advertisement import PROTOCOL
 from triocarp.core.events import Link
+from triocarp.core.family import IPInterface
 
 # <linux/rtnetlink.h>, <linux/netlink.h>, <linux/if.h>
 RTM_NEWLINK: Final = 16
@@ -31,6 +36,7 @@ RTM_GETLINK: Final = 18
 RTM_NEWADDR: Final = 20
 RTM_DELADDR: Final = 21
 RTM_GETADDR: Final = 22
+_RTM_GETROUTE: Final = 26
 _NLMSG_ERROR: Final = 2
 _NLMSG_DONE: Final = 3
 _NLM_F_REQUEST: Final = 0x1
@@ -44,8 +50,31 @@ _IFF_UP: Final = 0x1
 _IFF_LOOPBACK: Final = 0x8
 _IFF_RUNNING: Final = 0x40
 _IFF_NOARP: Final = 0x80
+_IFA_F_NODAD: Final = 0x02
+_IFA_F_DADFAILED: Final = 0x08
+_IFA_F_TENTATIVE: Final = 0x40
+_RTM_F_FIB_MATCH: Final = 0x2000
+_RTA_DST: Final = 1
+_RTA_OIF: Final = 4
+
+ADDRESS_PROTOCOL: Final = PROTOCOL
+"""Mark of our IPv6 addresses (``IFA_PROTO``): ``ip address`` shows it. Linux before 5.18 does not note it, and
+tells us of each renewal."""
+
+ROUTE_METRIC: Final = 4096
+"""Metric of the on-link route that the kernel makes for an IPv6 address, and ends with its lease.
+
+At the kernel's own 256 it would not stand beside the route of the host's own address, it would be that route:
+where the own address came from a router, its route gets the lease's end, and three seconds after a release the
+host has no route to its own segment. Without any route (``IFA_F_NOPREFIXROUTE``) a router whose only other address
+is link-local could not reach its segment at all. Worse than 256, it counts only where there is no other. In IPv4
+the question does not arise, because routes there have no end and go with the last address of their subnet.
+"""
 
 _HEADER: Final = struct.Struct("=IHHII")  # length, type, flags, number, port: struct nlmsghdr
+# struct rtmsg (family, length of the destination, six bytes of no interest, flags), and two attributes
+_ROUTE_QUESTION: Final = struct.Struct("=BB6xI HH4s HHI")
+_ROUTE_ATTRIBUTE_LENGTH: Final = 8
 _ERROR: Final = struct.Struct("=i")
 _ALIGNMENT: Final = 4
 
@@ -106,21 +135,25 @@ class LinkReport:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddressReport:
-    """What the kernel says about an IPv4 address of an interface.
+    """What the kernel says about an address of an interface.
 
     Attributes:
         index: number of the interface.
         address: with its prefix length.
         present: whether it is there now.
-        port_id: the netlink socket whose request was the reason; 0 for the kernel itself.
+        port_id: the netlink socket whose request was the reason; 0 for the kernel itself, and in IPv6 always.
         number: of that request.
+        tentative: it cannot be used, because it is not known whether another host has it, or is known.
+        duplicate: another host has it.
     """
 
     index: int
-    address: IPv4Interface
+    address: IPInterface
     present: bool
     port_id: int
     number: int
+    tentative: bool = False
+    duplicate: bool = False
 
 
 @final
@@ -143,36 +176,46 @@ Report: TypeAlias = LinkReport | AddressReport | Ended
 """All that we read from rtnetlink."""
 
 
-def request_to_hold(index: int, address: IPv4Interface, lease_s: int) -> bytes:
+def request_to_hold(index: int, address: IPInterface, lease_s: int) -> bytes:
     """Return the request that adds an address, or gives a new lease to one that is there.
+
+    An IPv6 address is usable at once: it does not wait for duplicate address detection. It is deprecated from the
+    beginning (RFC 4862, section 5.5.4): it answers, but the host begins its own conversations from its own
+    address, as in IPv4, where this one is a secondary one. They would otherwise break when the address moves.
 
     Args:
         index: of the interface.
         address: with its prefix length.
         lease_s: seconds after which the kernel removes it.
     """
-    lease = {"ifa_preferred": lease_s, "ifa_valid": lease_s}
     text = str(address.ip)
-    return _address_request(
-        RTM_NEWADDR,
-        _NLM_F_CREATE | _NLM_F_REPLACE,
-        index,
-        address,
-        [("IFA_LOCAL", text), ("IFA_ADDRESS", text), ("IFA_CACHEINFO", lease)],
-    )
+    attributes: list[tuple[str, object]] = [("IFA_ADDRESS", text)]
+    if isinstance(address, IPv4Interface):
+        lease = {"ifa_preferred": lease_s, "ifa_valid": lease_s}
+        attributes = [("IFA_LOCAL", text), *attributes, ("IFA_CACHEINFO", lease)]
+    else:
+        lease = {"ifa_preferred": 0, "ifa_valid": lease_s}
+        attributes += [
+            ("IFA_CACHEINFO", lease),
+            ("IFA_FLAGS", _IFA_F_NODAD),
+            ("IFA_RT_PRIORITY", ROUTE_METRIC),
+            ("IFA_PROTO", ADDRESS_PROTOCOL),
+        ]
+    return _address_request(RTM_NEWADDR, _NLM_F_CREATE | _NLM_F_REPLACE, index, address, attributes)
 
 
-def request_to_release(index: int, address: IPv4Interface) -> bytes:
-    """Return the request that removes an address once, whatever its prefix length there.
+def request_to_release(index: int, address: IPInterface) -> bytes:
+    """Return the request that removes an address once: IPv4 with any prefix length, IPv6 if it has this one.
 
     Args:
         index: of the interface.
-        address: of which only the address counts.
+        address: with its prefix length.
     """
-    return _address_request(RTM_DELADDR, 0, index, address, [("IFA_LOCAL", str(address.ip))])
+    name = "IFA_LOCAL" if isinstance(address, IPv4Interface) else "IFA_ADDRESS"
+    return _address_request(RTM_DELADDR, 0, index, address, [(name, str(address.ip))])
 
 
-def request_to_release_exactly(index: int, address: IPv4Interface) -> bytes:
+def request_to_release_exactly(index: int, address: IPInterface) -> bytes:
     """Return the request that removes an address if it has this prefix length.
 
     Args:
@@ -181,6 +224,47 @@ def request_to_release_exactly(index: int, address: IPv4Interface) -> bytes:
     """
     text = str(address.ip)
     return _address_request(RTM_DELADDR, 0, index, address, [("IFA_LOCAL", text), ("IFA_ADDRESS", text)])
+
+
+def request_to_find(index: int, address: IPv6Interface) -> bytes:
+    """Return the question how an IPv6 address is on an interface: it is there at most once.
+
+    The answer is an address report, or the error EADDRNOTAVAIL, also where the interface is not there.
+
+    Args:
+        index: of the interface.
+        address: of which only the address counts.
+    """
+    return _encoded(
+        _address_message(index, address),
+        type=RTM_GETADDR,
+        flags=0,
+        number=0,
+        attributes=[("IFA_ADDRESS", str(address.ip))],
+    )
+
+
+def request_for_route(index: int, destination: bytes) -> bytes:
+    """Return the question whether there is a route to an IPv4 address through an interface; errors say no.
+
+    It is packed here: pyroute2's class for routes would have to be loaded for two numbers.
+
+    Args:
+        index: of the interface.
+        destination: 4 bytes.
+    """
+    question = _ROUTE_QUESTION.pack(
+        socket.AF_INET,
+        8 * len(destination),
+        _RTM_F_FIB_MATCH,  # without it the kernel answers that whatever has no route is on the link
+        _ROUTE_ATTRIBUTE_LENGTH,
+        _RTA_DST,
+        destination,
+        _ROUTE_ATTRIBUTE_LENGTH,
+        _RTA_OIF,
+        index,
+    )
+    return _HEADER.pack(_HEADER.size + len(question), _RTM_GETROUTE, _NLM_F_REQUEST, 0, 0) + question
 
 
 def request_for_links(number: int) -> bytes:
@@ -198,14 +282,15 @@ def request_for_links(number: int) -> bytes:
     )
 
 
-def request_for_addresses(number: int) -> bytes:
-    """Return the request for all IPv4 addresses.
+def request_for_addresses(number: int, family: int = socket.AF_UNSPEC) -> bytes:
+    """Return the request for all addresses.
 
     Args:
         number: which the answers carry.
+        family: ``AF_INET`` for IPv4 alone.
     """
     message = _AddressMessage()
-    message["family"] = socket.AF_INET
+    message["family"] = family
     return _encoded(message, type=RTM_GETADDR, flags=_NLM_F_DUMP, number=number, attributes=[])
 
 
@@ -266,26 +351,40 @@ def _read_link(data: bytes, *, present: bool) -> Iterator[LinkReport]:
 def _read_address(data: bytes, present: bool, port_id: int, number: int) -> Iterator[AddressReport]:
     message = _AddressMessage(data)
     message.decode()
-    if message["family"] != socket.AF_INET:
+    if message["family"] not in (socket.AF_INET, socket.AF_INET6):
         return
     address = message.get_attr("IFA_LOCAL") or message.get_attr("IFA_ADDRESS")
+    interface_class = IPv4Interface if message["family"] == socket.AF_INET else IPv6Interface
+    flags: int = message["flags"]
     yield AddressReport(
         index=message["index"],
-        address=IPv4Interface((address, message["prefixlen"])),
+        address=interface_class((address, message["prefixlen"])),
         present=present,
         port_id=port_id,
         number=number,
+        tentative=bool(flags & (_IFA_F_TENTATIVE | _IFA_F_DADFAILED)),
+        duplicate=bool(flags & _IFA_F_DADFAILED),
     )
 
 
 def _address_request(
-    kind: int, flags: int, index: int, address: IPv4Interface, attributes: list[tuple[str, object]]
+    kind: int, flags: int, index: int, address: IPInterface, attributes: list[tuple[str, object]]
 ) -> bytes:
+    return _encoded(
+        _address_message(index, address),
+        type=kind,
+        flags=_NLM_F_ACK | flags,
+        number=int(address.ip) if isinstance(address, IPv4Interface) else 0,
+        attributes=attributes,
+    )
+
+
+def _address_message(index: int, address: IPInterface) -> Any:  # noqa: ANN401 - pyroute2 has no types
     message = _AddressMessage()
-    message["family"] = socket.AF_INET
+    message["family"] = socket.AF_INET if isinstance(address, IPv4Interface) else socket.AF_INET6
     message["prefixlen"] = address.network.prefixlen
     message["index"] = index
-    return _encoded(message, type=kind, flags=_NLM_F_ACK | flags, number=int(address.ip), attributes=attributes)
+    return message
 
 
 def _encoded(

@@ -12,6 +12,8 @@ _FAILURES: Final = {
     errno.EPERM: PortFailure.NO_PERMISSION,
     errno.EACCES: PortFailure.NO_PERMISSION,
     errno.ENETDOWN: PortFailure.LINK_DOWN,
+    errno.ENETUNREACH: PortFailure.NO_ROUTE,
+    errno.EHOSTUNREACH: PortFailure.NO_ROUTE,
     errno.ENOBUFS: PortFailure.NO_BUFFER,
     errno.ENOMEM: PortFailure.NO_BUFFER,
     errno.EAGAIN: PortFailure.NO_BUFFER,  # a full send queue, as no port ever waits
