@@ -17,7 +17,6 @@ from typing import Final, final
 
 from triocarp.core import ConfigurationError, Hook, NodeConfig, Transport, VirtualHostConfig
 from triocarp.core.authentication import KEY_LENGTH_MAX
-from triocarp.daemon import config_file
 from triocarp.daemon.password_file import PasswordError, read_password
 from triocarp.daemon.settings import (
     SCRIPT_TIMEOUT_S_DEFAULT,
@@ -182,6 +181,8 @@ def _read_file(options: argparse.Namespace, interfaces: Callable[[], InterfaceTa
         flags = {action.dest: action.option_strings[-1] for action in parser().actions}
         others = ", ".join(flags[name] for name in refused)
         raise SettingsError(f"{others}: expected in the file, since --config is given")
+    from triocarp.daemon import config_file  # noqa: PLC0415 - it takes 20 ms to load, and ucarp's users do not want it
+
     settings = config_file.read(Path(options.config), interfaces)
     return replace(
         settings,

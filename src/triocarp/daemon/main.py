@@ -134,14 +134,21 @@ async def _serve(settings: Settings, log: EventLog, early: list[int]) -> None:
         log.line(Level.ERROR, sentence)
 
     with contextlib.ExitStack() as stack:
+        seed = random.SystemRandom().getrandbits(63)  # of the first counters, which everybody hears
+        journal = None
+        if settings.journal is not None:
+            from triocarp.daemon import journalling  # noqa: PLC0415 - it takes 40 ms to load, and few want it
+
+            journal = journalling.begin(settings.journal, settings.node, seed, log)
+            stack.callback(journal.close)  # last, so that the leaving stands in it
+        node = Node(settings.node, rng=random.Random(seed))  # noqa: S311 - so that the journal can be replayed
         kernel = stack.enter_context(KernelHost(settings.node.virtual_hosts, trouble=trouble))
         timer = stack.enter_context(PreciseTimer())
         hooks = ScriptRunner(
             settings.scripts,
             spawning=lambda script: log.line(Level.WARNING, f"Spawning [{' '.join(script.argv)}]"),
         )
-        node = Node(settings.node, rng=random.SystemRandom())
-        ports = Ports(frames=kernel.frames, addresses=kernel.addresses, hooks=hooks, reports=log)
+        ports = Ports(frames=kernel.frames, addresses=kernel.addresses, hooks=hooks, reports=log, journal=journal)
         scripts = [script for of_host in settings.scripts.values() for script in of_host.values()]
         driver = Driver(
             Runner(node, ports, clock=boottime),

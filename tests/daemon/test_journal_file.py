@@ -1,0 +1,349 @@
+"""The journal in a file: whoever records never waits, and what is lost is told in the file itself."""
+
+import errno
+import fcntl
+import os
+import random
+import threading
+import time
+from collections.abc import Callable
+from ipaddress import IPv4Address, IPv4Interface
+from pathlib import Path
+
+import pytest
+
+from triocarp.core import (
+    Event,
+    Link,
+    LinkChanged,
+    Node,
+    NodeConfig,
+    Started,
+    StopRequested,
+    TimerExpired,
+    VirtualHostConfig,
+)
+from triocarp.core.journal import Entry, Gap, Header, Line, Torn, encode, read
+from triocarp.core.replay import replay
+from triocarp.daemon import journal_file
+from triocarp.daemon.journal_file import JournalFile
+
+LONG = 10
+"""Seconds that only a failing test waits."""
+CONFIG = NodeConfig(
+    virtual_hosts=(
+        VirtualHostConfig(
+            interface="eth0",
+            vhid=7,
+            password=b"secret",
+            addresses=(IPv4Interface("10.0.0.100/24"),),
+            source=IPv4Address("10.0.0.5"),
+        ),
+    )
+)
+
+
+def header(first: int) -> Header:
+    """Return the header in front of an entry."""
+    return Header(triocarp="0", first=first, seed=1, clock="virtual", config=CONFIG)
+
+
+class Desk:
+    """A journal in a directory, and what was told about it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.notices: list[str] = []
+        self.noticed = threading.Event()
+
+    def notice(self, sentence: str) -> None:
+        """Take note."""
+        self.notices.append(sentence)
+        self.noticed.set()
+
+    def open(
+        self, *, retry_s: float = 0, flush_s: float = LONG, header: Callable[[int], Header] = header
+    ) -> JournalFile:
+        """Begin a journal."""
+        return JournalFile(self.path, header, notice=self.notice, settle_s=0, retry_s=retry_s, flush_s=flush_s)
+
+    def lines(self) -> list[Line | Torn]:
+        """Return what is in the file."""
+        return read_file(self.path)
+
+
+def read_file(path: Path) -> list[Line | Torn]:
+    """Return what is in a file."""
+    with path.open(encoding="ascii") as lines:
+        return [line for _, line in read(lines)]
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    """Give a journal that is yet to be opened."""
+    return Desk(tmp_path / "carp.journal")
+
+
+def entry(n: int) -> Entry:
+    """Return what `record` makes of an event."""
+    return Entry(n=n, at=n * 1000, event=TimerExpired(), effects=())
+
+
+def record(journal: JournalFile, *numbers: int) -> None:
+    """Record some events."""
+    for n in numbers:
+        journal.record(n * 1000, TimerExpired(), ())
+
+
+def test_a_journal_that_was_written_replays(desk: Desk) -> None:
+    """The header, each event with its effects, and nothing else; all of it when `close` returns."""
+    node = Node(CONFIG, rng=random.Random(header(1).seed))  # noqa: S311 - the run's own numbers
+    journal = desk.open()
+    up = LinkChanged(interface="eth0", link=Link.UP, hardware_address=bytes(6))
+    events: tuple[Event, ...] = (Started(), up, *[TimerExpired()] * 4, StopRequested(), TimerExpired())
+    now = 0
+    for event in events:
+        if isinstance(event, TimerExpired):
+            now = node.deadline or now
+        journal.record(now, event, node.handle(event, now))
+    journal.close()
+    with desk.path.open(encoding="ascii") as lines:
+        replayed = replay(lines, CONFIG)
+    assert replayed.node.stopped
+    assert replayed.entries == len(events)
+    assert journal.lost == 0
+    assert desk.notices == []
+
+
+def test_only_its_owner_reads_a_journal(desk: Desk) -> None:
+    """A weak password can be guessed with it, as with a capture."""
+    desk.open().close()
+    assert desk.path.stat().st_mode & 0o777 == 0o600
+    assert desk.lines() == [header(1)]
+
+
+def test_a_line_comes_soon(desk: Desk) -> None:
+    """An operator who looks at the end of the file sees what happens now."""
+    journal = JournalFile(desk.path, header, notice=desk.notice)
+    record(journal, 1)
+    wait_until(lambda: desk.path.stat().st_size > 0)
+    wait_until(lambda: desk.lines() == [header(1), entry(1)])
+    journal.close()
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    """Wait until something holds."""
+    limit = time.monotonic() + LONG
+    while not holds():
+        assert time.monotonic() < limit
+        time.sleep(0.001)
+
+
+def test_a_file_that_is_there_is_appended_to(desk: Desk) -> None:
+    """Two runs of the daemon stand in it, each with its header."""
+    for _ in range(2):
+        journal = desk.open()
+        record(journal, 1)
+        journal.close()
+    assert desk.lines() == [header(1), entry(1)] * 2
+
+
+def test_a_torn_line_gets_an_end(desk: Desk) -> None:
+    """A daemon that was killed in the middle of a line spoils that one, and not the next header."""
+    desk.path.write_text(encode(header(1)) + '{"n":1,"at', encoding="ascii")
+    journal = desk.open()
+    record(journal, 1)
+    journal.close()
+    assert desk.lines() == [header(1), Torn('{"n":1,"at\n'), header(1), entry(1)]
+
+
+def test_it_goes_on_in_a_new_file_on_request(desk: Desk) -> None:
+    """As logrotate wants it: what was recorded before is in the old file, and the header says where it goes on."""
+    journal = desk.open()
+    record(journal, 1, 2)
+    old = desk.path.rename(desk.path.with_suffix(".1"))
+    record(journal, 3)
+    journal.reopen()
+    record(journal, 4)
+    journal.close()
+    assert read_file(old) == [header(1), entry(1), entry(2), entry(3)]
+    assert desk.lines() == [header(4), entry(4)]
+    assert desk.notices == []
+
+
+# What cannot be written.
+
+
+def test_a_path_that_cannot_be_opened_is_an_error(tmp_path: Path) -> None:
+    """At the start the operator is there to hear it."""
+    for path in (tmp_path, tmp_path / "missing" / "journal"):
+        with pytest.raises(OSError, match=str(path)):
+            Desk(path).open()
+
+
+def test_two_processes_do_not_write_one_journal(desk: Desk) -> None:
+    """Their lines would stand among each other."""
+    journal = desk.open()
+    with pytest.raises(BlockingIOError, match="another process writes it"):
+        desk.open()
+    journal.close()
+    desk.open().close()
+
+
+def test_a_full_disk_is_told_once_and_the_journal_says_what_is_missing(desk: Desk) -> None:
+    """The protocol goes on, and so does the journal as soon as it can."""
+    elsewhere = desk.path.with_suffix(".real")
+    desk.path.symlink_to("/dev/full")
+    journal = desk.open()
+    record(journal, 1, 2, 3)
+    assert desk.noticed.wait(LONG)
+    wait_until(journal._wishes.empty)  # pyright: ignore[reportPrivateUsage]
+    another = desk.path.with_suffix(".link")
+    another.symlink_to(elsewhere)
+    another.replace(desk.path)
+    record(journal, 4)
+    journal.close()
+    lines = desk.lines()
+    assert isinstance(lines[1], Gap)
+    assert lines in (
+        [header(1), Gap(n=1, gap=3, why="No space left on device"), entry(4)],
+        [header(1), Gap(n=1, gap=2, why="No space left on device"), entry(3), entry(4)],
+    )
+    assert journal.lost == lines[1].gap
+    assert desk.notices == [
+        f"journal {desk.path} cannot be written, and goes on later: No space left on device",
+        f"journal {desk.path}: {journal.lost} entries could not be written: No space left on device",
+    ]
+
+
+def test_a_disk_that_fails_is_let_be_for_a_while(desk: Desk) -> None:
+    """Not every event tries it again; what is missing at the end is told by the closing."""
+    opened: list[int] = []
+
+    def count(first: int) -> Header:
+        opened.append(first)
+        return header(first)
+
+    desk.path.symlink_to("/dev/full")
+    journal = desk.open(retry_s=LONG, header=count)
+    record(journal, 1, 2, 3)
+    wait_until(journal._wishes.empty)  # pyright: ignore[reportPrivateUsage]
+    assert desk.noticed.wait(LONG)
+    desk.path.unlink()
+    journal.close()
+    assert opened == [1, 1]
+    assert desk.lines() == [header(1), Gap(n=1, gap=3, why="No space left on device")]
+
+
+def test_a_line_that_was_written_in_part_is_taken_back(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk is full in the middle of a line, and then no longer."""
+    journal = desk.open()
+    record(journal, 1)
+    wait_until(lambda: desk.path.stat().st_size > 0)
+    written = desk.path.read_bytes()
+    space = [10]
+    write = os.write
+
+    def write_in_part(descriptor: int, data: memoryview) -> int:
+        part = data[: space[0]]
+        if not part:
+            space[0] = 1 << 20
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        space[0] -= len(part)
+        return write(descriptor, part)
+
+    monkeypatch.setattr(os, "write", write_in_part)
+    record(journal, 2)
+    assert desk.noticed.wait(LONG)
+    wait_until(lambda: desk.path.read_bytes() == written)
+    record(journal, 3)
+    journal.close()
+    assert desk.lines() == [
+        header(1),
+        entry(1),
+        header(2),
+        Gap(n=2, gap=1, why="No space left on device"),
+        entry(3),
+    ]
+
+
+def test_a_bug_costs_an_entry_and_not_the_journal(desk: Desk) -> None:
+    """Whatever is raised, the protocol hears nothing of it."""
+    broken = [True]
+
+    def fail_once(first: int) -> Header:
+        if broken.pop():
+            broken.append(False)
+            raise ZeroDivisionError("test")
+        broken.append(False)
+        return header(first)
+
+    journal = desk.open(header=fail_once)
+    record(journal, 1)
+    assert desk.noticed.wait(LONG)
+    record(journal, 2)
+    journal.close()
+    why = "ZeroDivisionError('test')"
+    assert desk.lines() == [header(1), Gap(n=1, gap=1, why=why), entry(2)]
+    assert desk.notices[0] == f"journal {desk.path} cannot be written, and goes on later: {why}"
+
+
+# A disk that takes nothing for a while.
+
+
+class Pipe(Desk):
+    """A journal that somebody must read: until then it takes little."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        os.mkfifo(path)
+        self._reading = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        fcntl.fcntl(self._reading, fcntl.F_SETPIPE_SZ, 4096)
+        os.set_blocking(self._reading, True)
+
+    def read(self) -> list[Line | Torn]:
+        """Return what comes until the journal is closed."""
+        with os.fdopen(self._reading, encoding="ascii") as lines:
+            return [line for _, line in read(lines)]
+
+
+@pytest.fixture
+def pipe(tmp_path: Path) -> Pipe:
+    """Give a journal that is read late."""
+    return Pipe(tmp_path / "pipe")
+
+
+def test_a_disk_that_hangs_blocks_nobody_and_the_loss_is_told(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What has no room in the queue is lost; a gap stands where it would have stood."""
+    monkeypatch.setattr(journal_file, "_WAITING_MAX", 100)
+    journal = pipe.open()
+    begin = time.monotonic()
+    record(journal, *range(1, 1001))
+    assert time.monotonic() - begin < LONG / 2
+    threading.Timer(0.01, journal.close).start()
+    lines = pipe.read()
+    written = [line for line in lines if isinstance(line, Entry)]
+    gaps = [line for line in lines if isinstance(line, Gap)]
+    assert lines[0] == header(1)
+    assert {gap.why for gap in gaps} == {"the disk is too slow"}
+    assert len(written) >= 100
+    assert len(written) + sum(gap.gap for gap in gaps) == 1000
+    assert journal.lost == 1000 - len(written) > 0
+    following = 1
+    for line in lines[1:]:
+        assert isinstance(line, Entry | Gap)
+        assert line.n == following
+        following += line.gap if isinstance(line, Gap) else 1
+    assert pipe.notices == [
+        f"journal {pipe.path}: {gaps[0].gap} entries could not be written: the disk is too slow"
+    ]
+
+
+def test_closing_is_bounded(pipe: Pipe) -> None:
+    """A disk that hangs does not keep carpd from ending."""
+    journal = pipe.open(flush_s=0.02)
+    record(journal, *range(1, 1001))
+    begin = time.monotonic()
+    journal.close()
+    assert time.monotonic() - begin < LONG / 2
+    pipe.read()
