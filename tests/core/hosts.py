@@ -1,38 +1,54 @@
 """Virtual hosts and peers as the tests need them, and a machine that runs them on recording ports."""
 
 import random
-from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Interface
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
+from typing import Self, TypeVar
 
 from triocarp.core import (
+    CARP_GROUP,
+    CARP_GROUP6,
+    CARPD,
     AddressChanged,
     Advertisement,
     Authenticator,
     Event,
+    Family,
     Hook,
     HookFinished,
     HookOutcome,
+    IPAddress,
+    Keyring,
     Link,
     LinkChanged,
     Node,
     NodeConfig,
     PacketReceived,
+    Report,
     Runner,
     Started,
     State,
     Statistics,
     StopRequested,
     TimerExpired,
+    Transport,
     VirtualHostConfig,
     covered_addresses,
+    explain,
 )
 from triocarp.core.advertisement import GOODBYE
-from triocarp.core.configuration import CARP_GROUP
+from triocarp.core.family import family_of
+from triocarp.core.sealed_counter import CounterSeal, Sealed, SealingClock
 
 from .recording_ports import RecordingPorts
 
+SomeReport = TypeVar("SomeReport", bound=Report)
+
 PASSWORD = b"secret"
 VIRTUAL_ADDRESS = IPv4Interface("10.0.0.100/24")
+VIRTUAL_ADDRESS6 = IPv6Interface("2001:db8::100/64")
+OWN_SOURCE = IPv4Address("10.0.0.5")
+OWN_SOURCE6 = IPv6Address("fe80::5")
 MAC = bytes.fromhex("020000000005")
 PEER_SOURCE = IPv4Address("10.0.0.9")
 OTHER_MAC = bytes.fromhex("020000000006")
@@ -43,22 +59,71 @@ PLAIN = VirtualHostConfig(
     vhid=7,
     password=PASSWORD,
     addresses=(VIRTUAL_ADDRESS,),
-    source=IPv4Address("10.0.0.5"),
+    source=OWN_SOURCE,
 )
 """A virtual host with ucarp's defaults; tests `replace` what they are about."""
+
+DUAL = replace(PLAIN, addresses=(VIRTUAL_ADDRESS, VIRTUAL_ADDRESS6), source6=OWN_SOURCE6, dialect=CARPD)
+"""A virtual host of both address families, of which either is enough to be heard."""
+
+ELSEWHERE = replace(
+    PLAIN,
+    interface="eth1",
+    vhid=8,
+    source=IPv4Address("10.1.0.5"),
+    addresses=(IPv4Interface("10.1.0.100/24"),),
+)
+"""A virtual host on another interface."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Peer:
-    """Another host with the same virtual host. Its last octet is higher, so that it loses a tie."""
+    """Another host with the same virtual host. Its last octet is higher, so that it loses a tie.
 
-    source: IPv4Address = PEER_SOURCE
+    What `like` says about addresses, dialect and transport goes before the fields of its own.
+    """
+
+    source: IPAddress = PEER_SOURCE
     advbase_s: int = 1
     advskew: int = 0
     vhid: int = PLAIN.vhid
     password: bytes = PASSWORD
     address: IPv4Address = VIRTUAL_ADDRESS.ip
     interface: str = PLAIN.interface
+    demotion: int = 0
+    like: VirtualHostConfig | None = None
+
+    @classmethod
+    def of(
+        cls,
+        config: VirtualHostConfig,
+        source: IPAddress,
+        *,
+        advbase_s: int = 1,
+        advskew: int = 0,
+        demotion: int = 0,
+    ) -> Self:
+        """Return another host with the same virtual host as a configuration's."""
+        return cls(
+            source=source,
+            advbase_s=advbase_s,
+            advskew=advskew,
+            demotion=demotion,
+            vhid=config.vhid,
+            password=config.password,
+            interface=config.interface,
+            like=config,
+        )
+
+    def digest(self, counter: int) -> bytes:
+        """Return the HMAC of an advertisement."""
+        like = self.like
+        if like is None:
+            return Authenticator(self.password, self.vhid, covered_addresses((self.address,))).digest(counter)
+        addresses = tuple(address.ip for address in like.addresses)
+        return Keyring((self.password,), self.vhid, addresses, like.dialect, like.link_layer_address).digest(
+            counter
+        )
 
     def payload(self, counter: int = 1, *, advbase_s: int | None = None, advskew: int | None = None) -> bytes:
         """Return a genuine advertisement."""
@@ -67,14 +132,35 @@ class Peer:
             advskew=self.advskew if advskew is None else advskew,
             advbase_s=self.advbase_s if advbase_s is None else advbase_s,
             counter=counter,
-            digest=Authenticator(self.password, self.vhid, covered_addresses((self.address,))).digest(counter),
+            digest=self.digest(counter),
+            demotion=self.demotion,
         ).build()
 
-    def packet(self, payload: bytes, *, ttl: int = 255, destination: IPv4Address = CARP_GROUP) -> PacketReceived:
+    def packet(self, payload: bytes, *, ttl: int = 255, destination: IPAddress | None = None) -> PacketReceived:
         """Return the arrival of a payload that this peer has sent."""
+        to = self.destination if destination is None else destination
         return PacketReceived(
-            interface=self.interface, source=self.source, destination=destination, ttl=ttl, payload=payload
+            interface=self.interface, source=self.source, destination=to, ttl=ttl, payload=payload
         )
+
+    @property
+    def destination(self) -> IPAddress:
+        """Where it sends its advertisements."""
+        if self.like is not None and self.like.transport is Transport.UNICAST:
+            return self.like.sources[family_of(self.source)]
+        return CARP_GROUP if family_of(self.source) is Family.IPV4 else CARP_GROUP6
+
+    def seals(self, wall: int) -> PacketReceived:
+        """Return the arrival of a sealed advertisement."""
+        sealed = Sealed(
+            vhid=self.vhid,
+            advbase_s=self.advbase_s,
+            advskew=self.advskew,
+            demotion=self.demotion,
+            source=self.source,
+        )
+        counter = CounterSeal(self.password).counter(sealed, SealingClock().next(wall))
+        return self.advertises(counter)
 
     def advertises(self, counter: int = 1) -> PacketReceived:
         """Return the arrival of an advertisement."""
@@ -96,7 +182,7 @@ class Machine:
         now: nanoseconds.
         record: its ports.
         node: the node.
-        runner: feeds it.
+        runner: feeds it. It has a clock, which stands still but for slow ports.
     """
 
     def __init__(self, *configs: VirtualHostConfig, seed: int = 1) -> None:
@@ -106,7 +192,7 @@ class Machine:
             {(config.interface, address.ip): config.vhid for config in configs for address in config.addresses}
         )
         self.node = Node(NodeConfig(virtual_hosts=configs), rng=random.Random(seed))  # noqa: S311
-        self.runner = Runner(self.node, self.record.ports)
+        self.runner = Runner(self.node, self.record.ports, clock=lambda: self.now + self.record.lag)
 
     @classmethod
     def listening(cls, *configs: VirtualHostConfig) -> "Machine":
@@ -118,13 +204,18 @@ class Machine:
         return machine
 
     @classmethod
-    def master(cls, config: VirtualHostConfig = PLAIN) -> "Machine":
-        """Return a machine that has just become master in the silence, with its up hook ended."""
-        machine = cls.listening(config)
-        machine.run_until(config.dead_time)
+    def master(cls, *configs: VirtualHostConfig) -> "Machine":
+        """Return a machine that has just become master in the silence, with its up hooks ended."""
+        machine = cls.listening(*(configs or (PLAIN,)))
+        machine.run_until(max(config.dead_time for config in machine.configs))
         machine.end_hooks()
-        assert machine.state is State.MASTER
+        assert set(machine.states) == {State.MASTER}
         return machine
+
+    @property
+    def states(self) -> list[State]:
+        """States of all virtual hosts."""
+        return [self.host_statistics_and_state(config)[1] for config in self.configs]
 
     @property
     def state(self) -> State:
@@ -155,7 +246,17 @@ class Machine:
         self.now += after
         begin = len(self.record.deeds)
         self.runner.feed(event, self.now)
+        self.now += self.record.lag
+        self.record.lag = 0
         return [deed.what for deed in self.record.deeds[begin:]]
+
+    def reports(self, kind: type[SomeReport]) -> list[SomeReport]:
+        """Return all reports of one kind."""
+        return [report for report in self.record.reports if isinstance(report, kind)]
+
+    def explained(self, kind: type[Report]) -> list[str]:
+        """Return the sentences about all reports of one kind."""
+        return [explain(report) for report in self.record.reports if isinstance(report, kind)]
 
     def run_until(self, instant: int) -> list[str]:
         """Serve every deadline up to an instant, each at its time, and return what was done."""

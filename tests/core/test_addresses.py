@@ -1,7 +1,7 @@
 """The virtual address is desired state: what others do to it, and what the host does when it can't have it."""
 
 from dataclasses import replace
-from ipaddress import IPv4Interface
+from ipaddress import IPv4Interface, IPv6Interface
 
 import pytest
 
@@ -19,7 +19,7 @@ from triocarp.core import (
 )
 from triocarp.core.timing import SECOND
 
-from .hosts import PLAIN, VIRTUAL_ADDRESS, Machine, Peer
+from .hosts import DUAL, PLAIN, VIRTUAL_ADDRESS, Machine, Peer
 
 FAILS = "MASTER -> BACKUP: address could not be held"
 TIMED_OUT = "BACKUP -> MASTER: master timed out"
@@ -55,6 +55,44 @@ def test_vanished_address_is_restored() -> None:
     assert machine.remove_address(after=1) == RESTORED
     assert machine.holds
     assert details(machine) == ["10.0.0.100/24"]
+
+
+def test_emptied_interface_is_one_vanishing_of_each_address() -> None:
+    """Somebody flushes an interface with many addresses: each is put back and announced once, again and again."""
+    addresses = tuple(IPv6Interface(f"2001:db8::{number:x}/64") for number in range(256, 276))
+    machine = Machine.master(replace(DUAL, addresses=addresses))
+    for _ in range(5):
+        machine.run_for(SECOND)
+        for address in addresses:
+            machine.record.held.discard(("eth0", address.ip))
+        begin = len(machine.record.deeds)
+        for address in addresses:
+            machine.feed(AddressChanged(interface="eth0", address=address, present=False))
+        done = machine.record.deeds[begin:]
+        assert [deed.about for deed in done if deed.what == "hold"] == [(address.ip,) for address in addresses]
+        assert [deed.about for deed in done if deed.what == "announce"] == [(address.ip,) for address in addresses]
+        assert len(machine.record.held) == len(addresses)
+    assert machine.feed(AddressChanged(interface="eth0", address=addresses[0], present=False))[0] == FAILS
+
+
+def test_addresses_are_held_and_released_together() -> None:
+    """All of them come with mastership and go with it; one that appears on a backup is removed."""
+    machine = Machine.master(DUAL)
+    assert machine.record.held == {("eth0", address.ip) for address in DUAL.addresses}
+    machine.feed(Peer.of(DUAL, Peer().source, advbase_s=0).advertises())
+    assert not machine.record.held
+    event = AddressChanged(interface="eth0", address=DUAL.addresses[1], present=True)
+    assert machine.feed(event, after=SECOND) == REMOVED
+
+
+def test_address_that_cannot_be_put_back_gives_up_all() -> None:
+    """A host that can't have one of its addresses has none."""
+    machine = Machine.master(DUAL)
+    machine.record.failing = {f"hold {DUAL.addresses[1].ip}"}
+    event = AddressChanged(interface="eth0", address=DUAL.addresses[1], present=False)
+    done = machine.feed(event)
+    assert done[1:4] == ["hold failed", FAILS, "release"]
+    assert not machine.record.held
 
 
 def test_other_addresses_are_none_of_its_business() -> None:

@@ -1,13 +1,24 @@
 """What ucarp said on a real wire is understood, and said again byte for byte."""
 
-from ipaddress import IPv4Address
+import hmac
+from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 
 from triocarp.core import (
+    CARP_GROUP6,
+    CARPD,
+    DIALECTS,
+    FREEBSD,
+    FREEBSD_9,
+    NETBSD,
+    OPENBSD,
+    OPENBSD_7_3,
     Advertisement,
     Authenticator,
+    Dialect,
     DropReason,
+    Keyring,
     MalformedAdvertisementError,
     PacketReceived,
     covered_addresses,
@@ -17,18 +28,20 @@ from triocarp.core.advertisement import LENGTH, PROTOCOL, parse
 from triocarp.core.ethernet import (
     BROADCAST,
     ETHERTYPE_IPV4,
+    ETHERTYPE_IPV6,
     ethernet_header,
     gratuitous_arp,
     multicast_mac,
 )
-from triocarp.core.ipv4 import header
+from triocarp.core.ipv4 import header as ipv4_header
+from triocarp.core.ipv6 import header as ipv6_header
 
 from . import dissection
 from .vectors import CAPTURES, DIRECTORY, FRAMES, HEADERS, Capture, CapturedFrame, ComputedHeader, mac
 
 IP_BEGINS = 14
 CARP_BEGINS = IP_BEGINS + 20
-ONE_ADDRESS = ("V1", "V2", "V3", "V4", "V11", "V12")
+every_header = pytest.mark.parametrize("computed", HEADERS.values(), ids=HEADERS)
 every_capture = pytest.mark.parametrize("capture", CAPTURES, ids=lambda capture: capture.name)
 
 
@@ -91,7 +104,7 @@ def test_captured_advertisement_is_built_again(capture: Capture) -> None:
             digest=authenticator.digest(counter),
             demotion=said["demote"],
         )
-        ip_header = header(
+        ip_header = ipv4_header(
             IPv4Address(said["src"]),
             IPv4Address(said["dst"]),
             tos=said["tos"],
@@ -137,49 +150,133 @@ def test_dpkt_agrees_with_the_index(capture: Capture) -> None:
             assert (PROTOCOL, len(packet.payload) + 20) == (ip.protocol, ip.length)
 
 
-@pytest.mark.parametrize("computed", [HEADERS[name] for name in ONE_ADDRESS], ids=lambda it: it.name)
+def dialect_of(computed: ComputedHeader) -> Dialect:
+    """Return a dialect that signs like this; OpenBSD's leaves link-local addresses out, FreeBSD's does not."""
+    if computed.as_configured:
+        return FREEBSD_9
+    return OPENBSD if computed.link_layer_address else FREEBSD
+
+
+def test_all_computed_vectors_are_there() -> None:
+    """The specification's 12 headers and 9 frames."""
+    assert [f"V{number}" for number in range(1, 13)] == list(HEADERS)
+    assert [f"F{number}" for number in range(1, 10)] == list(FRAMES)
+
+
+@every_header
+def test_computed_digest_is_hmac_sha1_of_the_message(computed: ComputedHeader) -> None:
+    """What we cover is the message of the index, byte for byte, and its HMAC is the index's."""
+    dialect = dialect_of(computed)
+    covered = covered_addresses(computed.addresses, dialect.address_order)
+    message = b"\x02\x01" + computed.link_layer_address + bytes((computed.vhid,)) + covered
+    assert computed.message == message + computed.counter.to_bytes(8, "big")
+    assert computed.digest == hmac.digest(computed.key, computed.message, "sha1")
+
+
+@every_header
 def test_computed_header(computed: ComputedHeader) -> None:
-    """The specification's vectors with one IPv4 address are signed, built, read and verified."""
-    authenticator = Authenticator(computed.key, computed.vhid, covered_addresses(computed.addresses))
+    """Each of the specification's headers is signed, built, read and verified."""
+    keyring = Keyring(
+        (computed.key,),
+        computed.vhid,
+        computed.addresses,
+        dialect_of(computed),
+        computed.link_layer_address,
+    )
     built = Advertisement(
         vhid=computed.vhid,
         advskew=computed.advskew,
         advbase_s=computed.advbase_s,
         counter=computed.counter,
-        digest=authenticator.digest(computed.counter),
+        digest=keyring.digest(computed.counter),
+        demotion=computed.demotion,
     )
     assert computed.digest == built.digest
     assert computed.header == built.build()
     assert built == parse(computed.header)
-    assert authenticator.verifies(built.counter, built.digest)
+    assert keyring.key_of(built.counter, built.digest) == 0
     assert built.is_goodbye == (computed.name == "V11")
 
 
 @pytest.mark.parametrize(
-    ("frame", "source", "tos", "identification"),
+    ("dialect", "signs", "accepts"),
     [
-        ("F1", "10.1.1.1", 0x10, 0x4B8F),
-        ("F2", "10.99.0.7", 0xE0, 0),
-        ("F6", "10.1.1.2", 0x10, 0x0101),
+        (FREEBSD, "V8", {"V8"}),
+        (NETBSD, "V8", {"V8"}),
+        (CARPD, "V8", {"V8"}),
+        (OPENBSD, "V9", {"V8", "V9"}),
+        (OPENBSD_7_3, "V9", {"V8", "V9"}),
+    ],
+    ids=lambda it: it.name if isinstance(it, Dialect) else "",
+)
+def test_link_local_address_is_covered_or_not(dialect: Dialect, signs: str, accepts: set[str]) -> None:
+    """With V8's addresses FreeBSD and NetBSD sign V8, OpenBSD signs V9 and accepts both (2.3)."""
+    both = {name: HEADERS[name] for name in ("V8", "V9")}
+    keyring = Keyring((both["V8"].key,), both["V8"].vhid, both["V8"].addresses, dialect)
+    assert both[signs].digest == keyring.digest(both[signs].counter)
+    accepted = {name for name, it in both.items() if keyring.key_of(it.counter, it.digest) == 0}
+    assert accepts == accepted
+
+
+@pytest.mark.parametrize("dialect", DIALECTS.values(), ids=DIALECTS)
+def test_order_of_addresses_is_the_dialects(dialect: Dialect) -> None:
+    """Of V5 and V6, FreeBSD 9 and older signs V6, in the order of the configuration; everybody else V5 (2.2)."""
+    expected = HEADERS["V6" if dialect is FREEBSD_9 else "V5"]
+    keyring = Keyring((expected.key,), expected.vhid, expected.addresses, dialect)
+    assert expected.digest == keyring.digest(expected.counter)
+
+
+@pytest.mark.parametrize(
+    ("frame", "header", "source", "destination", "tos", "identification"),
+    [
+        ("F1", "V1", "10.1.1.1", "224.0.0.18", 0x10, 0x4B8F),
+        ("F2", "V2", "10.99.0.7", "224.0.0.18", 0xE0, 0),
+        ("F3", "V9", "192.0.2.10", "224.0.0.18", 0x10, 0x77AA),
+        ("F6", "V11", "10.1.1.2", "224.0.0.18", 0x10, 0x0101),
+        ("F7", "V3", "192.0.2.2", "192.0.2.3", 0xE0, 0),
     ],
 )
-def test_computed_frame(frame: str, source: str, tos: int, identification: int) -> None:
-    """The computed multicast frames of ucarp and the BSDs have the IP header that we build."""
-    ip_header = header(
+def test_computed_frame(  # noqa: PLR0917 - a table's columns
+    frame: str, header: str, source: str, destination: str, tos: int, identification: int
+) -> None:
+    """The computed IPv4 frames have the IP header that we build, and hold the header that the index names."""
+    ip_header = ipv4_header(
         IPv4Address(source),
-        IPv4Address("224.0.0.18"),
+        IPv4Address(destination),
         tos=tos,
         payload_length=LENGTH,
         identification=identification,
     )
     assert ip_header == FRAMES[frame][IP_BEGINS:CARP_BEGINS]
-    assert isinstance(read_datagram("eth0", FRAMES[frame][IP_BEGINS:]), PacketReceived)
+    packet = read_datagram("eth0", FRAMES[frame][IP_BEGINS:])
+    assert isinstance(packet, PacketReceived)
+    assert packet.payload == HEADERS[header].header
 
 
-def test_computed_vrrp_frame_is_foreign() -> None:
+@pytest.mark.parametrize(
+    ("frame", "header", "source", "traffic_class"),
+    [("F4", "V9", "fe80::1234:56ff:fe78:9abc", 0), ("F5", "V7", "2001:db8::1:2", 0xE0)],
+)
+def test_computed_ipv6_frame(frame: str, header: str, source: str, traffic_class: int) -> None:
+    """The computed IPv6 frames are built again to the last bit, and hold the header that the index names."""
+    ip_header = ipv6_header(IPv6Address(source), CARP_GROUP6, traffic_class=traffic_class, payload_length=LENGTH)
+    ethernet = ethernet_header(multicast_mac(CARP_GROUP6), FRAMES[frame][6:12], ETHERTYPE_IPV6)
+    assert ethernet + ip_header + HEADERS[header].header == FRAMES[frame]
+    packet = read_datagram("eth0", FRAMES[frame][IP_BEGINS:])
+    assert packet == PacketReceived(
+        interface="eth0",
+        source=IPv6Address(source),
+        destination=CARP_GROUP6,
+        ttl=255,
+        payload=HEADERS[header].header,
+    )
+
+
+@pytest.mark.parametrize("frame", ["F8", "F9"])
+def test_computed_vrrp_frame_is_foreign(frame: str) -> None:
     """FreeBSD's VRRPv3 mode shares protocol and group with CARP, and is recognised as something else."""
-    packet = read_datagram("eth0", FRAMES["F8"][IP_BEGINS:])
+    packet = read_datagram("eth0", FRAMES[frame][IP_BEGINS:])
     assert isinstance(packet, PacketReceived)
     with pytest.raises(MalformedAdvertisementError) as caught:
         parse(packet.payload)
-    assert caught.value.reason is DropReason.FOREIGN
+    assert (caught.value.reason, caught.value.vhid) == (DropReason.FOREIGN, 1)

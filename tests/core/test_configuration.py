@@ -1,25 +1,60 @@
 """A configuration that cannot work is refused whole, with every problem, and without the password."""
 
 from dataclasses import FrozenInstanceError, replace
-from ipaddress import IPv4Address, IPv4Interface
+from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface, ip_address, ip_interface
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
-from triocarp.core import ConfigurationError, NodeConfig, Problem, VirtualHostConfig
+from triocarp.core import (
+    CARPD,
+    DIALECTS,
+    FREEBSD,
+    NETBSD,
+    OPENBSD,
+    UCARP,
+    ConfigurationError,
+    Dialect,
+    FlapDamping,
+    NodeConfig,
+    Problem,
+    Transport,
+    VirtualHostConfig,
+)
+from triocarp.core.sealed_counter import WINDOW_LIMIT
 from triocarp.core.timing import SECOND
 
-from .hosts import PLAIN, VIRTUAL_ADDRESS
+from .wire import DUAL, OWN, OWN6, PEER, PEER6, PLAIN, VIRTUAL, VIRTUAL6, keyring_of, speaking
 
 NUMBER = "a number from {} to 255"
 HOST_ADDRESS = "an address that a host can have"
 
 
-def problems(**changes: int | bytes | IPv4Address | tuple[IPv4Interface, ...]) -> list[tuple[str, str, str]]:
-    """Return what is wrong with the plain configuration after some changes."""
+ANOTHER_S: Final = "another host's own address, each once"
+UNICAST: Final = replace(DUAL, transport=Transport.UNICAST, peers=(PEER, PEER6))
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+every_dialect = pytest.mark.parametrize("dialect", DIALECTS.values(), ids=DIALECTS)
+
+
+def problems(config: VirtualHostConfig = PLAIN, /, **changes: Any) -> list[tuple[str, str, str]]:  # noqa: ANN401 - of any field
+    """Return what is wrong with a configuration, the plain one if none is named, after some changes."""
     with pytest.raises(ConfigurationError) as caught:
-        replace(PLAIN, **changes)  # type: ignore[arg-type]
+        replace(config, **changes)
     assert "; ".join(map(str, caught.value.problems)) == str(caught.value)
     return [(problem.setting, problem.value, problem.accepted) for problem in caught.value.problems]
+
+
+def settings_at_fault(config: VirtualHostConfig, /, **changes: Any) -> list[str]:  # noqa: ANN401 - of any field
+    """Return which settings are wrong after some changes; none if it all works."""
+    try:
+        replace(config, **changes)
+    except ConfigurationError as error:
+        return [problem.setting for problem in error.problems]
+    return []
 
 
 @pytest.mark.parametrize(("setting", "least"), [("vhid", 1), ("advbase_s", 0), ("advskew", 0), ("dead_ratio", 1)])
@@ -62,7 +97,7 @@ def test_ucarp_dialect_has_exactly_one_address() -> None:
     """None, and two, are refused."""
     accepted = "exactly one IPv4 address in the ucarp dialect"
     assert problems(addresses=()) == [("addresses", "(none)", accepted)]
-    two = (VIRTUAL_ADDRESS, IPv4Interface("10.0.0.101/24"))
+    two = (VIRTUAL, IPv4Interface("10.0.0.101/24"))
     assert problems(addresses=two) == [("addresses", "10.0.0.100/24, 10.0.0.101/24", accepted)]
 
 
@@ -75,7 +110,7 @@ def test_address_that_no_host_can_have_is_refused(address: str) -> None:
 
 def test_virtual_address_as_source_is_refused() -> None:
     """The virtual address moves; advertising from it works on one host only."""
-    ((setting, value, _),) = problems(source=VIRTUAL_ADDRESS.ip)
+    ((setting, value, _),) = problems(source=VIRTUAL.ip)
     assert (setting, value) == ("source", "10.0.0.100")
 
 
@@ -138,6 +173,299 @@ def test_derived_times() -> None:
     assert (config.interval, config.dead_time, config.lease_s) == (2_500_000_000, 8_500_000_000, 9)
 
 
+# What a dialect lets a host be.
+
+
+@every_dialect
+def test_advskew_ends_where_the_dialects_does(dialect: Dialect) -> None:
+    """A ucarp takes 255, everybody else 254 at most (3.1)."""
+    most = 255 if dialect is UCARP else 254
+    replace(speaking(dialect), advskew=most)
+    assert problems(speaking(dialect), advskew=256)[0] == ("advskew", "256", f"a number from 0 to {most}")
+    assert bool(settings_at_fault(speaking(dialect), advskew=255)) == (dialect is not UCARP)
+
+
+@every_dialect
+def test_advbase_0_is_refused_where_it_flaps(dialect: Dialect) -> None:
+    """Where the dead time does not multiply the skew, advbase 0 is refused, and the reason told (3.1, 3.2)."""
+    if dialect.name in {"ucarp", "carpd", "openbsd", "openbsd-7.3"}:
+        assert replace(speaking(dialect), advbase_s=0, advskew=10).dead_time == 3 * 10 * SECOND // 256
+    else:
+        ((setting, value, accepted),) = problems(speaking(dialect), advbase_s=0, advskew=10)
+        assert (setting, value) == ("advbase_s", "0")
+        assert accepted == (
+            f"1 or more in the {dialect.name} dialect: with 0 the dead time is no longer than the interval, and "
+            "two hosts would take the address from each other all the time"
+        )
+
+
+@every_dialect
+def test_advbase_0_with_advskew_0_is_openbsds_least(dialect: Dialect) -> None:
+    """It means 1/256 s to OpenBSD, and no interval at all to anybody else (3.2)."""
+    if dialect.name.startswith("openbsd"):
+        least = replace(speaking(dialect), advbase_s=0, advskew=0)
+        assert (least.interval, least.dead_time) == (SECOND // 256, 3 * SECOND // 256)
+    else:
+        assert settings_at_fault(speaking(dialect), advbase_s=0, advskew=0) == ["advbase_s"]
+
+
+@every_dialect
+def test_empty_password_is_the_bsds(dialect: Dialect) -> None:
+    """The BSDs have none by default; ucarp refuses that (2.1)."""
+    refused = ["password"] if dialect in {UCARP, CARPD} else []
+    assert refused == settings_at_fault(speaking(dialect), password=b"")
+    assert settings_at_fault(speaking(dialect), password=bytes(21)) == ["password"]
+
+
+def test_ucarp_knows_no_ipv6() -> None:
+    """Neither as virtual nor as own address, and the dialect is named."""
+    accepted = "an IPv4 address: the ucarp dialect has no other"
+    assert problems(addresses=(VIRTUAL6,)) == [("addresses", str(VIRTUAL6.ip), accepted)]
+    assert problems(source6=OWN6) == [("source6", str(OWN6), accepted)]
+
+
+@pytest.mark.parametrize("dialect", [CARPD, FREEBSD, OPENBSD], ids=lambda dialect: dialect.name)
+def test_number_of_addresses_has_an_end(dialect: Dialect) -> None:
+    """255 addresses are possible, of any mixture; none, and 256, are not."""
+    addresses = tuple(ip_interface(f"10.0.1.{octet}/24") for octet in range(255))
+    assert len(replace(speaking(dialect), addresses=addresses).addresses) == 255
+    assert problems(speaking(dialect), addresses=(*addresses, VIRTUAL))[0][2] == "1 to 255 addresses"
+    (none, *_) = problems(speaking(dialect), addresses=())
+    assert none == ("addresses", "(none)", "1 to 255 addresses")
+
+
+@given(st.lists(st.sampled_from(["10.0.0.1/24", "10.0.0.1/32", "10.0.0.2/24", "2001:db8::1/64"]), min_size=1))
+def test_each_address_once(texts: list[str]) -> None:
+    """An address is there once, whatever its prefix length."""
+    addresses = tuple(map(ip_interface, texts))
+    repeated = len(addresses) - len({address.ip for address in addresses})
+    assert ["addresses"] * repeated == settings_at_fault(DUAL, addresses=addresses)
+
+
+@pytest.mark.parametrize("address", ["ff02::5", "::", "::1"])
+def test_ipv6_address_that_no_host_can_have_is_refused(address: str) -> None:
+    """As with IPv4: no group, nothing unspecified, not the machine itself."""
+    assert problems(DUAL, addresses=(ip_interface(f"{address}/64"),)) == [("addresses", address, HOST_ADDRESS)]
+    assert problems(DUAL, source6=ip_address(address)) == [("source6", address, HOST_ADDRESS)]
+
+
+def test_ipv6_virtual_address_as_source_is_refused() -> None:
+    """It moves as well."""
+    ((setting, value, _),) = problems(DUAL, source6=VIRTUAL6.ip)
+    assert (setting, value) == ("source6", str(VIRTUAL6.ip))
+
+
+def test_host_needs_an_address_of_its_own() -> None:
+    """Without any it could not advertise."""
+    accepted = "the host's own address, of IPv4 or IPv6 or both"
+    assert problems(source=None) == [("source", "(none)", accepted)]
+
+
+@every_dialect
+@given(st.booleans(), st.booleans(), st.booleans(), st.booleans())
+def test_bsd_needs_the_families_of_its_addresses(
+    dialect: Dialect, has4: bool, has6: bool, from4: bool, from6: bool
+) -> None:
+    """A BSD takes over when it hears nothing over a family that it has, and is deaf to one that it has not."""
+    assume((has4 or has6) and (from4 or from6))
+    addresses = (VIRTUAL,) * has4 + (VIRTUAL6,) * has6
+    found = settings_at_fault(
+        replace(DUAL),
+        dialect=dialect,
+        addresses=addresses,
+        source=OWN if from4 else None,
+        source6=OWN6 if from6 else None,
+    )
+    if dialect is UCARP:
+        assert bool(found) == (has6 or from6)
+    elif dialect is CARPD:
+        assert found == []
+    else:
+        assert found == ["source"] * (has4 != from4) + ["source6"] * (has6 != from6)
+
+
+def test_family_without_a_source_is_explained() -> None:
+    """Whoever reads the problem knows what would go wrong, in either direction."""
+    ((setting, value, accepted),) = problems(speaking(NETBSD, dual=True), source6=None)
+    assert (setting, value) == ("source6", "(none)")
+    assert accepted.startswith("an address: there is a virtual one of IPv6, and netbsd hosts take over when")
+    ((setting, value, accepted),) = problems(speaking(NETBSD), source6=OWN6)
+    assert (setting, value) == ("source6", str(OWN6))
+    assert accepted == "none: netbsd hosts do not hear IPv6 without a virtual address of it"
+
+
+# Transport.
+
+
+def test_unicast_needs_peers() -> None:
+    """Nobody else would hear the host."""
+    accepted = "at least one: with unicast nobody else hears us"
+    assert problems(transport=Transport.UNICAST) == [("peers", "(none)", accepted)]
+
+
+@pytest.mark.parametrize("transport", [Transport.MULTICAST, Transport.BROADCAST])
+def test_only_unicast_has_peers(transport: Transport) -> None:
+    """With a group, peers and routers between them have no meaning, and would be forgotten silently."""
+    found = problems(transport=transport, peers=(PEER, PEER6), routed_peers=True)
+    assert found[:2] == [
+        ("peers", f"{PEER}, {PEER6}", f"none with {transport.value} transport"),
+        ("routed_peers", "yes", "no, or unicast transport"),
+    ]
+
+
+def test_peers_are_other_hosts() -> None:
+    """Neither ourselves nor the virtual address nor a group nor anybody twice; each is named by its place."""
+    wrong = (OWN, PEER, VIRTUAL.ip, PEER, OWN6, VIRTUAL6.ip, IPv4Address("224.0.0.18"), PEER6)
+    expected = [(f"peers[{index}]", str(wrong[index]), ANOTHER_S) for index in (0, 2, 3, 4, 5, 6)]
+    assert expected == problems(UNICAST, peers=wrong)
+
+
+def test_peer_needs_a_source_of_its_family() -> None:
+    """We could not advertise to it."""
+    ((setting, value, accepted),) = problems(UNICAST, source6=None)
+    assert (setting, value) == ("peers[1]", str(PEER6))
+    assert accepted == "an address of a family in which we have a source; there is none of IPv6"
+
+
+@every_dialect
+def test_source_needs_a_peer_of_its_family(dialect: Dialect) -> None:
+    """A BSD that can hear nobody over a family would be master for ever, whatever it hears over the other."""
+    if dialect is UCARP:
+        assert not settings_at_fault(PLAIN, transport=Transport.UNICAST, peers=(PEER,))
+        return
+    replace(UNICAST, dialect=dialect)
+    ((setting, value, accepted),) = problems(UNICAST, dialect=dialect, peers=(PEER,))
+    assert (setting, value) == ("peers", str(PEER))
+    assert accepted == "one of IPv6 as well, since there is a source of it: nobody would be heard over it"
+
+
+def test_ipv6_group_must_be_multicast() -> None:
+    """As IPv4's."""
+    assert problems(DUAL, group6=OWN6) == [("group6", str(OWN6), "a multicast address")]
+
+
+@pytest.mark.parametrize(
+    ("setting", "changes"),
+    [
+        ("addresses", {"addresses": (IPv6Interface("fe80::100%eth0/64"),)}),
+        ("source6", {"source6": IPv6Address("fe80::5%eth0")}),
+        ("group6", {"group6": IPv6Address("ff02::12%eth0")}),
+        ("peers[1]", {"peers": (PEER, IPv6Address("fe80::9%eth0"))}),
+        ("unsealed_peers[0]", {"unsealed_peers": (IPv6Address("fe80::9%eth0"),)}),
+    ],
+)
+def test_address_with_a_scope_is_refused(setting: str, changes: dict[str, Any]) -> None:
+    """What comes from the wire has no scope, so such an address would never be recognised."""
+    ((found, value, accepted),) = problems(UNICAST, **changes)
+    assert found == setting
+    assert value.partition("/")[0].endswith("%eth0")
+    assert accepted == "an address without a scope: the interface is eth0"
+
+
+# Details.
+
+
+@pytest.mark.parametrize("setting", ["preempt_delay", "hold_down", "announce_refresh"])
+def test_negative_duration_is_refused(setting: str) -> None:
+    """Nothing can begin before it begins."""
+    assert not settings_at_fault(PLAIN, preempt=True, **{setting: 0})
+    assert problems(preempt=True, **{setting: -1}) == [(setting, "-1", "0 nanoseconds or more")]
+
+
+@pytest.mark.parametrize("window", [0, -1, WINDOW_LIMIT + 1])
+def test_seal_window_has_two_ends(window: int) -> None:
+    """A window of nothing believes nobody; beyond the limit a seal could mean two instants."""
+    assert problems(seal_window=window) == [("seal_window", str(window), f"1 to {WINDOW_LIMIT} nanoseconds")]
+    for right in (1, WINDOW_LIMIT):
+        replace(PLAIN, seal_window=right)
+
+
+def test_preempt_delay_needs_preempt() -> None:
+    """It delays something that would not happen."""
+    accepted = "0, or preempt to be set as well"
+    assert problems(preempt_delay=SECOND) == [("preempt_delay", str(SECOND), accepted)]
+
+
+@pytest.mark.parametrize("wrong", [{"losses": 0}, {"within": 0}, {"hold_down": 0}])
+def test_flap_damping_of_nothing_is_refused(wrong: dict[str, int]) -> None:
+    """Each of its numbers is above 0."""
+    ((setting, _, accepted),) = problems(flap_damping=FlapDamping(**wrong))
+    assert (setting, accepted) == ("flap_damping", "numbers above 0")
+    replace(PLAIN, flap_damping=FlapDamping(losses=1, within=1, hold_down=1))
+
+
+@pytest.mark.parametrize("wrong", [(0,), (2, -1)])
+def test_announcement_before_the_first_is_refused(wrong: tuple[int, ...]) -> None:
+    """Repetitions are counted from the next advertisement on; there need be none."""
+    ((setting, value, _),) = problems(announce_after=wrong)
+    assert (setting, value) == ("announce_after", ", ".join(map(str, wrong)))
+    replace(PLAIN, announce_after=())
+
+
+@pytest.mark.parametrize("length", [1, 5, 7])
+def test_link_layer_address_has_six_bytes(length: int) -> None:
+    """Or there is none."""
+    ((setting, value, accepted),) = problems(speaking(OPENBSD), link_layer_address=bytes(length))
+    assert (setting, value, accepted) == ("link_layer_address", bytes(length).hex(":"), "6 bytes, or none")
+
+
+@every_dialect
+def test_link_layer_address_is_openbsds(dialect: Dialect) -> None:
+    """Nobody else signs one; and OpenBSD does not sign its default, so that it is none either (2.4)."""
+    custom = bytes.fromhex("02aabbccddee")
+    is_openbsd = dialect.name.startswith("openbsd")
+    if is_openbsd:
+        assert replace(speaking(dialect), link_layer_address=custom).link_layer_address == custom
+        replace(speaking(dialect), link_layer_address=bytes.fromhex("00005e000108"))
+    else:
+        ((setting, value, accepted),) = problems(speaking(dialect), link_layer_address=custom)
+        assert (setting, value) == ("link_layer_address", "02:aa:bb:cc:dd:ee")
+        assert accepted == f"none in the {dialect.name} dialect: only OpenBSD signs it"
+    default = bytes.fromhex("00005e000107")
+    assert settings_at_fault(speaking(dialect), link_layer_address=default) == ["link_layer_address"]
+
+
+def test_name_of_a_failover_group_is_nobodys_own() -> None:
+    """7@eth0 is the group of a virtual host that is alone; another one would join it unawares."""
+    ((setting, value, _),) = problems(failover_group="7@eth0")
+    assert (setting, value) == ("failover_group", "7@eth0")
+    assert (PLAIN.group_name, replace(PLAIN, failover_group="routers").group_name) == ("7@eth0", "routers")
+
+
+# Passwords.
+
+
+@given(st.binary(min_size=1, max_size=20), st.binary(min_size=1, max_size=20))
+def test_other_password_is_another_one(password: bytes, other: bytes) -> None:
+    """Two passwords that make the same key are one, and the change of password would do nothing (2.1)."""
+    found = settings_at_fault(PLAIN, password=password, other_password=other)
+    keys = [replace(PLAIN, password=key) for key in (password, other)]
+    same = keyring_of(keys[0]).digest(1) == keyring_of(keys[1]).digest(1)
+    assert found == (["other_password"] if same else [])
+
+
+@pytest.mark.parametrize("length", [0, 21])
+def test_other_password_has_the_same_limits(length: int) -> None:
+    """And tells as little about itself."""
+    ((setting, value, _),) = problems(other_password=b"x" * length)
+    assert (setting, value) == ("other_password", f"of {length} bytes")
+
+
+def test_other_password_is_never_shown() -> None:
+    """Neither a configuration nor an error about it shows the other password."""
+    secret = b"hush"
+    config = replace(PLAIN, other_password=secret)
+    shown = [repr(config), str(config), repr(NodeConfig(virtual_hosts=(config,)))]
+    for wrong in (secret, secret * 6):
+        with pytest.raises(ConfigurationError) as caught:
+            replace(PLAIN, password=secret, other_password=wrong)
+        shown += [repr(caught.value), str(caught.value), repr(caught.value.problems)]
+    assert not [text for text in shown if "hush" in text]
+
+
+# Several virtual hosts.
+
+
 def other(**changes: int | str | tuple[IPv4Interface, ...]) -> VirtualHostConfig:
     """Return a second virtual host that differs in VHID and address, and then in the changes."""
     second = replace(PLAIN, vhid=8, addresses=(IPv4Interface("10.0.0.101/24"),))
@@ -171,3 +499,80 @@ def test_all_clashes_are_told_at_once() -> None:
     with pytest.raises(ConfigurationError) as caught:
         NodeConfig(virtual_hosts=(PLAIN, PLAIN, PLAIN))
     assert len(caught.value.problems) == 4
+
+
+def test_link_local_address_means_another_on_each_interface() -> None:
+    """The same IPv6 link-local address may be virtual on two interfaces, though not twice on one (RFC 4007)."""
+    link_local = IPv6Interface("fe80::100/64")
+    first = replace(DUAL, addresses=(VIRTUAL, link_local))
+    second = replace(first, vhid=8, addresses=(link_local,), interface="eth1")
+    NodeConfig(virtual_hosts=(first, second))
+    with pytest.raises(ConfigurationError, match=r"virtual_hosts\[1\]\.addresses fe80::100: expected"):
+        NodeConfig(virtual_hosts=(first, replace(second, interface="eth0")))
+    of_ipv4 = replace(DUAL, addresses=(IPv4Interface("169.254.0.1/16"),))
+    with pytest.raises(ConfigurationError, match=r"virtual_hosts\[1\]\.addresses 169\.254\.0\.1"):
+        NodeConfig(virtual_hosts=(of_ipv4, replace(of_ipv4, interface="eth1")))
+
+
+def test_sets_of_addresses_may_not_overlap() -> None:
+    """Every address that two virtual hosts share is named."""
+    first = replace(DUAL, addresses=tuple(ip_interface(f"10.0.1.{octet}/24") for octet in range(1, 5)))
+    second = replace(first, vhid=8, addresses=(*first.addresses[2:], VIRTUAL6))
+    with pytest.raises(ConfigurationError) as caught:
+        NodeConfig(virtual_hosts=(first, second))
+    assert [problem.value for problem in caught.value.problems] == ["10.0.1.3", "10.0.1.4"]
+
+
+def test_source_is_no_virtual_address_of_another_virtual_host() -> None:
+    """That one moves, in whatever order the virtual hosts stand; a link-local one only counts on its interface."""
+    on_virtual = replace(DUAL, vhid=8, addresses=(IPv4Interface("10.0.0.101/24"),), source=VIRTUAL.ip)
+    for first, second in ((DUAL, on_virtual), (on_virtual, DUAL)):
+        with pytest.raises(ConfigurationError) as caught:
+            NodeConfig(virtual_hosts=(first, second))
+        ((setting, accepted),) = [(problem.setting, problem.accepted) for problem in caught.value.problems]
+        place, holder = (1, 0) if first is DUAL else (0, 1)
+        assert setting == f"virtual_hosts[{place}].source"
+        expected = f"the host's own address, not the virtual one of virtual_hosts[{holder}]: that one moves"
+        assert accepted == expected
+    link_local = replace(DUAL, addresses=(ip_interface("fe80::77/64"),))
+    on_it = replace(on_virtual, source=OWN, source6=IPv6Address("fe80::77"))
+    with pytest.raises(ConfigurationError, match=r"virtual_hosts\[1\]\.source6 fe80::77"):
+        NodeConfig(virtual_hosts=(link_local, on_it))
+    NodeConfig(virtual_hosts=(link_local, replace(on_it, interface="eth1")))
+
+
+def test_everything_is_collected_with_its_path() -> None:
+    """All problems of all virtual hosts, and the clashes of those that are sound, each named by its place."""
+    makers: list[Callable[[], VirtualHostConfig]] = [
+        lambda: PLAIN,
+        lambda: replace(PLAIN, vhid=0, password=b""),
+        lambda: replace(PLAIN, addresses=(IPv4Interface("10.0.0.101/24"),)),
+        lambda: replace(UNICAST, peers=()),
+        lambda: replace(PLAIN, vhid=9),
+    ]
+    with pytest.raises(ConfigurationError) as caught:
+        NodeConfig.collect(makers)
+    assert [problem.setting for problem in caught.value.problems] == [
+        "virtual_hosts[1].vhid",
+        "virtual_hosts[1].password",
+        "virtual_hosts[3].peers",
+        "virtual_hosts[2].vhid",
+        "virtual_hosts[4].addresses",
+    ]
+
+
+def test_sound_virtual_hosts_are_collected_in_order() -> None:
+    """Without a problem the node has them all."""
+    second = other()
+    assert NodeConfig.collect([lambda: PLAIN, lambda: second]) == NodeConfig(virtual_hosts=(PLAIN, second))
+    assert NodeConfig.collect([]) == NodeConfig(virtual_hosts=())
+
+
+def test_derived_addresses() -> None:
+    """Sources by family, destinations of each transport, passwords in their order, the name in FreeBSD's way."""
+    assert (list(DUAL.sources.values()), DUAL.name) == ([OWN, OWN6], "7@eth0")
+    assert DUAL.destinations == (IPv4Address("224.0.0.18"), IPv6Address("ff02::12"))
+    assert replace(DUAL, source=None).destinations == (IPv6Address("ff02::12"),)
+    assert UNICAST.destinations == (PEER, PEER6)
+    assert replace(PLAIN, other_password=b"old").passwords == (PLAIN.password, b"old")
+    assert PLAIN.passwords == (PLAIN.password,)

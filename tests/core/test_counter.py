@@ -6,7 +6,7 @@ from dataclasses import replace
 from triocarp.core import UCARP, CounterStyle, Keyring, Saying, SendAdvertisement, Transport, VirtualHostConfig
 from triocarp.core.advertisement import GOODBYE, parse
 from triocarp.core.ethernet import BROADCAST
-from triocarp.core.sealed_counter import CounterSeal
+from triocarp.core.sealed_counter import CounterSeal, Sealed
 from triocarp.core.speech import Speech
 
 from .hosts import PASSWORD, PLAIN, VIRTUAL_ADDRESS
@@ -16,9 +16,13 @@ LAST = 2**64 - 1
 CONSTANT = replace(PLAIN, dialect=replace(UCARP, counter_style=CounterStyle.CONSTANT))
 
 
+def _forget(_sealed: Sealed, _counter: int, _wall: int) -> None:
+    """Take no note of a sealed counter."""
+
+
 def speech(config: VirtualHostConfig = PLAIN) -> Speech:
     """Return the speech of a host, always with the same first counter."""
-    return Speech(config, KEYRING, CounterSeal(PASSWORD), lambda *_: None, random.Random(1))  # noqa: S311
+    return Speech(config, KEYRING, CounterSeal(PASSWORD), _forget, random.Random(1))  # noqa: S311
 
 
 def said_by(said: Speech, saying: Saying = Saying.REGULAR) -> SendAdvertisement:

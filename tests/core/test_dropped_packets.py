@@ -25,6 +25,7 @@ from triocarp.core.timing import SECOND
 from .hosts import PLAIN, VIRTUAL_ADDRESS, Machine, Peer
 
 PEER = Peer()
+OWN = IPv4Address("10.0.0.5")
 GROUP = PLAIN.group
 
 
@@ -35,7 +36,7 @@ def damaged(payload: bytes, position: int) -> bytes:
 
 def datagram(payload: bytes, *, ttl_field: bytes = b"\xff") -> bytes:
     """Return a whole datagram from the peer; another TTL makes its header checksum wrong."""
-    built = header(PEER.source, GROUP, tos=0x10, payload_length=len(payload)) + payload
+    built = header(IPv4Address("10.0.0.9"), GROUP, tos=0x10, payload_length=len(payload)) + payload
     return built[:8] + ttl_field + built[9:]
 
 
@@ -53,8 +54,8 @@ OURS: dict[str, tuple[Event, DropReason]] = {
         PEER.packet(PEER.payload(), destination=IPv4Address("224.0.0.19")),
         DropReason.BAD_DESTINATION,
     ),
-    "sent to us alone": (PEER.packet(PEER.payload(), destination=PLAIN.source), DropReason.BAD_DESTINATION),
-    "our own": (replace(PEER, source=PLAIN.source).advertises(), DropReason.OWN),
+    "sent to us alone": (PEER.packet(PEER.payload(), destination=OWN), DropReason.BAD_DESTINATION),
+    "our own": (replace(PEER, source=OWN).advertises(), DropReason.OWN),
     "VRRP with our number": (PEER.packet(bytes.fromhex("3107640100640000c0000201")), DropReason.FOREIGN),
 }
 NOBODYS: dict[str, tuple[Event, DropReason]] = {
@@ -100,7 +101,7 @@ def test_packet_for_a_virtual_host_is_counted_there(event: Event, reason: DropRe
     machine.feed(event)
     assert (1, {reason: 1}) == (machine.statistics.received, dict(machine.statistics.dropped))
     assert (machine.node.statistics.received, dict(machine.node.statistics.dropped)) == (0, {})
-    source = PLAIN.source if reason is DropReason.OWN else PEER.source
+    source = OWN if reason is DropReason.OWN else PEER.source
     assert isinstance(event, PacketReceived)
     expected = PacketDropped(
         interface="eth0",
@@ -128,6 +129,11 @@ def test_odd_sources_are_accepted(source: IPv4Address) -> None:
     machine = Machine.listening(PLAIN)
     assert machine.feed(replace(PEER, source=source).advertises(), after=SECOND) == []
     assert machine.node.deadline == 4 * SECOND
+
+
+def test_own_address_is_the_plain_hosts() -> None:
+    """The constant above is what the plain configuration has."""
+    assert PLAIN.source == OWN
 
 
 def test_vrrp_router_on_the_segment_is_harmless() -> None:

@@ -113,7 +113,8 @@ def test_next_takeover_is_the_earliest() -> None:
     machine = Machine.listening(slow, PLAIN)
     assert machine.node.takeover_due == 3 * SECOND
     machine.run_until(3 * SECOND)
-    assert (machine.node.takeover_due, machine.node.deadline) == (None, 4 * SECOND)
+    assert machine.node.deadline == 4 * SECOND
+    assert machine.node.takeover_due is None
     machine.run_until(5 * SECOND)
     assert machine.node.takeover_due == 6 * SECOND
     machine.run_until(6 * SECOND)

@@ -1,17 +1,19 @@
 """A runner does what a node decides, and turns what fails into events."""
 
 from dataclasses import replace
-from ipaddress import IPv4Interface
+from ipaddress import IPv4Address, IPv4Interface
 
 import pytest
 
-from triocarp.core import Noticed, PortFailure, State
+from triocarp.core import Noticed, PortFailure, State, Transport
 from triocarp.core.timing import SECOND
 
 from .hosts import PLAIN, Machine, Peer
 
 SECOND_HOST = replace(PLAIN, vhid=8, addresses=(IPv4Interface("10.0.0.101/24"),))
 TIMED_OUT = "BACKUP -> MASTER: master timed out"
+OF_OURS = (PortFailure.TOO_LATE, PortFailure.WITHHELD)
+"""Failures that are no fault of the network's."""
 
 
 def test_failed_hold_lets_no_announcement_out() -> None:
@@ -80,7 +82,7 @@ def test_announcement_does_not_overtake_the_news_of_a_failed_hold() -> None:
     assert machine.statistics.announcements_sent == 1
 
 
-@pytest.mark.parametrize("failure", [failure for failure in PortFailure if failure is not PortFailure.TOO_LATE])
+@pytest.mark.parametrize("failure", [failure for failure in PortFailure if failure not in OF_OURS])
 def test_failed_frame_is_reported_and_counted(failure: PortFailure) -> None:
     """A frame that was not sent counts as an error and not as sent, and the host goes on."""
     machine = Machine.listening(PLAIN)
@@ -118,3 +120,57 @@ def test_what_is_no_port_error_is_a_bug_and_is_not_hidden() -> None:
     machine.record.failing = {"a bug in hold"}
     with pytest.raises(ZeroDivisionError):
         machine.run_until(3 * SECOND)
+
+
+@pytest.mark.parametrize("request_", ["advertise", "hold", "announce"])
+@pytest.mark.parametrize("dead_ratio", [1, 3])
+def test_what_was_decided_a_dead_time_ago_is_not_done(request_: str, dead_ratio: int) -> None:
+    """Frozen in the middle of a takeover, a host steps down when it wakes up, and what is left is not done."""
+    machine = Machine.listening(replace(PLAIN, dead_ratio=dead_ratio))
+    machine.record.slow = {request_: dead_ratio * SECOND}
+    machine.record.held.clear()
+    done = machine.run_until(dead_ratio * SECOND)
+    asked = ["advertise", "hold", "announce"]
+    last = asked.index(request_) + 1
+    steps_down = ["MASTER -> BACKUP: slept past the dead time", "release"] if last < len(asked) else []
+    assert done == [TIMED_OUT, *asked[:last], *steps_down]
+    assert (machine.statistics.advertisements_sent, machine.statistics.send_errors) == (1, 0)
+    assert machine.statistics.announcements_sent == (request_ == "announce")
+    assert machine.node.failover_groups["7@eth0"].demotion.total == 0
+
+
+def test_late_release_and_late_script_are_done() -> None:
+    """What gives up an address is never too late; what would be said afterwards is."""
+    machine = Machine.master(replace(PLAIN, down_hook=True))
+    machine.record.slow = {"release": 3 * SECOND}
+    assert machine.stop() == ["MASTER -> INIT: stopped by the operator", "release", "run down"]
+    machine.record.slow = {}
+    assert machine.end_hook() == ["goodbye"]
+    machine = Machine.master()
+    machine.record.slow = {"release": 3 * SECOND}
+    assert machine.stop() == ["MASTER -> INIT: stopped by the operator", "release", "stopped"]
+    assert machine.statistics.advertisements_sent == 1
+
+
+def test_what_is_withheld_is_told() -> None:
+    """The host learns of each frame that was not sent because the release before it failed, and counts right."""
+    peers = (IPv4Address("10.0.0.9"), IPv4Address("10.0.0.10"))
+    machine = Machine.master(replace(PLAIN, transport=Transport.UNICAST, peers=peers))
+    machine.record.failing = {"release"}
+    machine.stop()
+    assert machine.statistics.advertisements_sent == 2
+    machine.record.failing = {"goodbye 10.0.0.9"}
+    assert machine.run_for(SECOND) == ["release", "goodbye failed", "goodbye", "notice: SEND_FAILED", "stopped"]
+    assert (machine.statistics.advertisements_sent, machine.statistics.send_errors) == (3, 1)
+
+
+def test_failing_group_counts_what_was_withheld_from_its_other_members() -> None:
+    """Two members fail to hold in one instant: what the first brings about does not spoil the second's counts."""
+    group = [replace(config, failover_group="G") for config in (PLAIN, SECOND_HOST)]
+    machine = Machine.listening(*group)
+    machine.record.failing = {"hold"}
+    done = machine.run_until(3 * SECOND)
+    assert "announce" not in done
+    for config in group:
+        assert machine.host_statistics_and_state(config)[0].announcements_sent == 0
+    assert machine.states == [State.BACKUP, State.BACKUP]

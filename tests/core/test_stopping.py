@@ -144,6 +144,17 @@ def test_no_goodbye_after_the_release_was_given_up() -> None:
     assert machine.end_hook() + machine.run_for(0) == ["stopped"]
 
 
+def test_no_goodbye_is_made_up_for_after_the_release_was_given_up() -> None:
+    """Long afterwards somebody puts the address on, and it is removed: that is no occasion for a goodbye."""
+    machine = Machine.master()
+    machine.record.failing = {"release"}
+    machine.stop()
+    machine.run_for(5 * SECOND)
+    machine.record.failing = set()
+    assert machine.add_address(after=SECOND) == ["notice: ADDRESS_REMOVED", "release"]
+    assert machine.statistics.advertisements_sent == 1
+
+
 def test_failures_before_the_stop_do_not_count() -> None:
     """A backup whose release has failed for minutes still tries three times when it is stopped."""
     machine = Machine.listening(PLAIN)

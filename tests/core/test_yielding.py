@@ -5,11 +5,11 @@ from ipaddress import IPv4Address
 
 import pytest
 
-from triocarp.core import UCARP, State, StateChanged, TieRule, TimerExpired
+from triocarp.core import OPENBSD, UCARP, DemotionRequested, State, StateChanged, TieRule, TimerExpired
 from triocarp.core.advertisement import parse
 from triocarp.core.timing import SECOND
 
-from .hosts import PLAIN, Machine, Peer
+from .hosts import OWN_SOURCE, PLAIN, Machine, Peer
 
 YIELDS = "MASTER -> BACKUP: more frequent advertisement received"
 TIE_LOST = "MASTER -> BACKUP: equal advertisement received"
@@ -88,7 +88,7 @@ def test_defends_at_most_once_a_second() -> None:
     """A misconfigured or hostile peer does not make a master flood the segment with announcements."""
     machine = Machine.master(CONFIG)
     assert machine.feed(WORSE.advertises(), after=1) == ["notice: WORSE_MASTER", "announce"]
-    assert machine.feed(WORSE.advertises(), after=SECOND - 1) == []
+    assert machine.feed(WORSE.advertises(), after=SECOND - 1) == ["two masters"]
     assert machine.feed(WORSE.advertises(), after=1) == ["notice: WORSE_MASTER", "announce"]
 
 
@@ -96,6 +96,15 @@ def test_goodbye_of_another_leaves_a_master_alone() -> None:
     """A master that hears a goodbye hears a worse master (1.8)."""
     machine = Machine.master(CONFIG)
     assert machine.feed(BETTER.leaves()) == ["notice: WORSE_MASTER", "announce"]
+    assert machine.state is State.MASTER
+
+
+def test_demoted_master_does_not_yield_to_who_leaves() -> None:
+    """An OpenBSD host would, when the goodbye's demotion byte is lower; then the address had nobody (1.8)."""
+    config = replace(CONFIG, dialect=OPENBSD)
+    machine = Machine.master(config)
+    machine.feed(DemotionRequested(amount=5))
+    machine.feed(Peer.of(config, BETTER.source).leaves())
     assert machine.state is State.MASTER
 
 
@@ -152,7 +161,7 @@ def test_split_brain_heals_within_one_interval() -> None:
     """Two masters: the first advertisement that crosses ends it, and the winner announces (9.4 row 8)."""
     better, worse = Machine.master(PLAIN), Machine.master(replace(CONFIG, source=IPv4Address("10.0.0.9")))
     said = parse(better.record.frames[0][1][34:])
-    assert worse.feed(Peer(source=PLAIN.source).packet(said.build())) == [YIELDS, "release", "advertise"]
+    assert worse.feed(Peer(source=OWN_SOURCE).packet(said.build())) == [YIELDS, "release", "advertise"]
     last = worse.record.frames[-1][1][34:]
     assert better.feed(Peer().packet(last)) == ["notice: WORSE_MASTER", "announce"]
     assert (better.holds, worse.holds) == (True, False)

@@ -2,9 +2,11 @@
 
 import json
 from dataclasses import dataclass
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, ip_address
 from pathlib import Path
 from typing import Any, Final
+
+from triocarp.core import IPAddress
 
 DIRECTORY: Final = Path(__file__).parents[1] / "vectors"
 _INDEX: Final[dict[str, Any]] = json.loads((DIRECTORY / "index.json").read_text(encoding="utf-8"))
@@ -55,15 +57,27 @@ class Capture:
 
 @dataclass(frozen=True, kw_only=True)
 class ComputedHeader:
-    """One computed CARP header."""
+    """One computed CARP header.
+
+    Attributes:
+        addresses: those that are covered, in the order of the configuration.
+        as_configured: whether they are covered in that order.
+        link_layer_address: what OpenBSD covers of a custom one; else empty.
+        message: all that the HMAC covers.
+        header: the 36 bytes.
+    """
 
     name: str
     key: bytes
     vhid: int
-    addresses: tuple[IPv4Address, ...]
+    addresses: tuple[IPAddress, ...]
+    as_configured: bool
+    link_layer_address: bytes
     counter: int
     advbase_s: int
     advskew: int
+    demotion: int
+    message: bytes
     digest: bytes
     header: bytes
 
@@ -92,16 +106,20 @@ HEADERS: Final = {
         name=header["name"],
         key=bytes.fromhex(header["key_hex"]),
         vhid=header["vhid"],
-        addresses=tuple(map(IPv4Address, header["ipv4"])),
+        addresses=tuple(map(ip_address, header["ipv4"] + header["ipv6"])),
+        as_configured=header["address_order"] == "as configured",
+        link_layer_address=mac(header["virtual_mac"] or ""),
         counter=int(header["counter"], 16),
         advbase_s=header["advbase"],
         advskew=header["advskew"],
+        demotion=header["demote"],
+        message=bytes.fromhex(header["message_hex"]),
         digest=bytes.fromhex(header["hmac"]),
         header=bytes.fromhex(header["header_hex"]),
     )
     for header in _INDEX["headers"]
 }
-"""The computed headers by name. Those with several addresses or IPv6 are beyond one IPv4 address."""
+"""The computed headers by name, V1 to V12."""
 
 FRAMES: Final = {frame["name"]: bytes.fromhex(frame["hex"]) for frame in _INDEX["frames"]}
-"""The computed whole frames by name."""
+"""The computed whole frames by name, F1 to F9."""

@@ -3,6 +3,7 @@
 from collections import deque
 from typing import Final, final
 
+from triocarp.core.family import IPAddress
 from triocarp.core.timing import SECOND
 
 RELEASE_INTERVAL: Final = SECOND
@@ -12,7 +13,7 @@ RELEASES_WHILE_STOPPING: Final = 3
 """How often a stopping host tries to release; after that the kernel lease has to do it."""
 
 VANISHINGS_MAX: Final = 5
-"""If an address is taken away more often than this within `VANISHINGS_WITHIN`, somebody else rules it."""
+"""If one address is taken away more often than this within `VANISHINGS_WITHIN`, somebody else rules it."""
 
 VANISHINGS_WITHIN: Final = 10 * SECOND
 """The time over which vanishings are counted, in nanoseconds."""
@@ -28,21 +29,25 @@ class AddressGuard:
     __slots__ = ("_released_at", "_releases_left", "_vanishings")
 
     def __init__(self) -> None:
-        self._vanishings: deque[int] = deque(maxlen=VANISHINGS_MAX)
+        self._vanishings: dict[IPAddress, deque[int]] = {}
         self._released_at: int | None = None
         self._releases_left = RELEASES_WHILE_STOPPING
 
-    def insists(self, now: int) -> bool:
+    def insists(self, address: IPAddress, now: int) -> bool:
         """Take note that an address vanished, and return whether to put it back.
 
+        Each is counted by itself: who empties an interface once takes all of them away.
+
         Args:
+            address: which of the virtual ones.
             now: nanoseconds.
         """
-        crowded = len(self._vanishings) == VANISHINGS_MAX and now - self._vanishings[0] < VANISHINGS_WITHIN
+        vanishings = self._vanishings.setdefault(address, deque(maxlen=VANISHINGS_MAX))
+        crowded = len(vanishings) == VANISHINGS_MAX and now - vanishings[0] < VANISHINGS_WITHIN
         if crowded:
             self._vanishings.clear()
         else:
-            self._vanishings.append(now)
+            vanishings.append(now)
         return not crowded
 
     def released(self, now: int) -> None:

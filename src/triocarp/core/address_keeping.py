@@ -1,11 +1,13 @@
 """Holds, renews and releases the addresses of one virtual host, and insists when somebody else changes them."""
 
+from dataclasses import replace
 from typing import final
 
 from triocarp.core.address_guard import AddressGuard
 from triocarp.core.configuration import VirtualHostConfig
 from triocarp.core.effects import HoldAddresses, ReleaseAddresses, RenewAddresses
 from triocarp.core.events import AddressChanged, EffectFailed
+from triocarp.core.family import IPAddress
 from triocarp.core.outbox import Outbox
 from triocarp.core.reports import Notice
 from triocarp.core.timer_table import Timer, TimerTable
@@ -29,7 +31,7 @@ class AddressKeeping:
         self._outbox = outbox
         self._timers = timers
         self._guard = AddressGuard()
-        self._virtual = frozenset(address.ip for address in config.addresses)
+        self._virtual = {address.ip: address for address in config.addresses}
         # The effects that rarely change are made once.
         self._hold, self._renew = self._leased(config.lease_s)
         self._release = ReleaseAddresses(interface=config.interface, vhid=config.vhid, addresses=config.addresses)
@@ -78,13 +80,22 @@ class AddressKeeping:
         """
         return self._config.manages_addresses and event.address.ip in self._virtual
 
-    def insists(self, now: int) -> bool:
-        """Take note that an address vanished, and return whether to put it back.
+    def restore(self, address: IPAddress, interval: int, now: int) -> bool:
+        """Put back an address that vanished, and return true; unless it vanishes too often.
 
         Args:
+            address: which of the virtual ones.
+            interval: until the lease will be renewed, in nanoseconds.
             now: nanoseconds.
         """
-        return self._guard.insists(now)
+        if not self._guard.insists(address, now):
+            return False
+        vanished = self._virtual[address]
+        self._outbox.notice(Notice.ADDRESS_RESTORED, detail=str(vanished))
+        self._set_lease(interval)
+        # Only this one: when somebody empties an interface, each address that was there is told of.
+        self._outbox.add(replace(self._hold, addresses=(vanished,)))
+        return True
 
     def remove_unwanted(self, event: AddressChanged, now: int) -> bool:
         """Plan a release because somebody put an address there, unless one is planned; return whether it is new.

@@ -109,7 +109,16 @@ class Keyring:
         link_layer_address: of an OpenBSD group with a custom one, 6 bytes; else empty.
     """
 
-    __slots__ = ("_accepted", "_addresses", "_dialect", "_link_layer_address", "_passwords", "_signer", "_vhid")
+    __slots__ = (
+        "_accepted",
+        "_addresses",
+        "_dialect",
+        "_link_layer_address",
+        "_mistaken",
+        "_passwords",
+        "_signer",
+        "_vhid",
+    )
 
     def __init__(
         self,
@@ -130,6 +139,7 @@ class Keyring:
             for covered in self._variants()
         ]
         self._signer = self._accepted[0][1]
+        self._mistaken: tuple[bytes, ...] | None = None
 
     def digest(self, counter: int) -> bytes:
         """Return the 20 bytes that sign our advertisement with this counter.
@@ -155,17 +165,20 @@ class Keyring:
         """Return whether an advertisement that did not verify has our password, but other virtual addresses.
 
         That is the usual mistake, and CARP cannot tell it from a wrong password. Tried are the sets that somebody
-        arrives at by mistake: some of our addresses missing, none at all, the sender's own address among them.
-        What the sender has and we do not know cannot be found.
+        arrives at by mistake: the sender's own address among them, none at all, some of ours missing. What the
+        sender has and we do not know cannot be found, nor everything where there are very many addresses.
 
         Args:
             counter: as received.
             digest: as received, 20 bytes.
             source: the IP source address.
         """
+        if self._mistaken is None:
+            self._mistaken = tuple(itertools.islice(self._mistaken_sets(), SUBSETS_MAX - 1))
+        with_its_own = covered_addresses((*self._addresses, source), self._dialect.address_order)
         return any(
             self._authenticator(password, covered).verifies(counter, digest)
-            for covered in itertools.islice(self._mistaken_sets(source), SUBSETS_MAX)
+            for covered in (with_its_own, *self._mistaken)
             for password in self._passwords
         )
 
@@ -177,22 +190,29 @@ class Keyring:
         order = self._dialect.address_order
         everything = covered_addresses(self._addresses, order)
         if self._dialect.link_local is LinkLocalRule.LEFT_OUT:
-            without = covered_addresses((a for a in self._addresses if not a.is_link_local), order)
+            without = covered_addresses((a for a in self._addresses if not _has_scope(a)), order)
             if without != everything:
                 yield without
         yield everything
 
-    def _mistaken_sets(self, source: IPAddress) -> Iterator[bytes]:
-        """Yield what the HMAC covers by mistake, the likeliest first."""
+    def _mistaken_sets(self) -> Iterator[bytes]:
+        """Yield what the HMAC covers where some of our addresses are missing, the likeliest first."""
         ours = self._addresses
         order = self._dialect.address_order
-        yield covered_addresses((*ours, source), order)
-        for count in (len(ours) - 1, 1, *range(len(ours) - 2, 1, -1), 0):
-            for some in itertools.combinations(ours, count):
-                yield covered_addresses(some, order)
+        yield b""
+        counts = dict.fromkeys((len(ours) - 1, 1, *range(len(ours) - 2, 1, -1)))
+        for count in counts:
+            if 0 < count < len(ours):
+                for some in itertools.combinations(ours, count):
+                    yield covered_addresses(some, order)
+
+
+def _has_scope(address: IPAddress) -> bool:
+    """Return whether an address is a link-local one of IPv6; those of IPv4 are like any other."""
+    return isinstance(address, IPv6Address) and address.is_link_local
 
 
 def _without_scope(address: IPAddress) -> bytes:
-    if isinstance(address, IPv6Address) and address.is_link_local:
+    if _has_scope(address):
         return address.packed[:2] + bytes(2) + address.packed[4:]
     return address.packed

@@ -220,7 +220,8 @@ def _clashes(virtual_hosts: Iterable[tuple[int, VirtualHostConfig]]) -> Iterator
     """Yield what two virtual hosts may not have in common."""
     numbers: dict[tuple[str, int], str] = {}
     holders: dict[tuple[str, IPAddress], str] = {}
-    for index, host in virtual_hosts:
+    hosts = tuple(virtual_hosts)
+    for index, host in hosts:
         path = _path(index)
         first = numbers.setdefault((host.interface, host.vhid), path)
         if first != path:
@@ -230,12 +231,26 @@ def _clashes(virtual_hosts: Iterable[tuple[int, VirtualHostConfig]]) -> Iterator
                 accepted=f"a number that no other virtual host has on {host.interface}; {first} has it",
             )
         for address in host.addresses:
-            # A link-local address means another one on each interface (RFC 4007).
-            where = host.interface if address.is_link_local and family_of(address) is Family.IPV6 else ""
-            holder = holders.setdefault((where, address.ip), path)
+            holder = holders.setdefault(_place(host, address.ip), path)
             if holder != path:
                 yield Problem(
                     setting=f"{path}.addresses",
                     value=str(address.ip),
                     accepted=f"an address that {holder} does not have",
                 )
+    for index, host in hosts:
+        path = _path(index)
+        for family, source in host.sources.items():
+            holder = holders.get(_place(host, source), path)
+            if holder != path:
+                yield Problem(
+                    setting=f"{path}.source" if family is Family.IPV4 else f"{path}.source6",
+                    value=str(source),
+                    accepted=f"the host's own address, not the virtual one of {holder}: that one moves",
+                )
+
+
+def _place(host: VirtualHostConfig, address: IPAddress) -> tuple[str, IPAddress]:
+    """Return what an address means: a link-local one of IPv6 means another on each interface (RFC 4007)."""
+    is_scoped = family_of(address) is Family.IPV6 and address.is_link_local
+    return (host.interface if is_scoped else "", address)

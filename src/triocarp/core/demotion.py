@@ -2,7 +2,7 @@
 
 import enum
 from dataclasses import dataclass
-from typing import Final, final
+from typing import Final, assert_never, final
 
 from triocarp.core.dialect import DemotionStyle, Dialect
 
@@ -49,11 +49,20 @@ class Demotion:
 
     It is one number for all of the group's virtual hosts, as FreeBSD's is for the whole machine, so that they
     move together: who cannot serve on one side shall not be preferred on the other.
+
+    Args:
+        weight: how much one cause adds, where nothing else is asked for. The greatest of the members' dialects:
+            what demotes an OpenBSD host, 1, would be nothing to a FreeBSD one.
+
+    Attributes:
+        weight: as given.
+        total: the sum of all causes; may be negative.
     """
 
-    __slots__ = ("_amounts", "_begun", "_causes", "total")
+    __slots__ = ("_amounts", "_begun", "_causes", "total", "weight")
 
-    def __init__(self) -> None:
+    def __init__(self, weight: int) -> None:
+        self.weight = weight
         self._amounts: dict[tuple[DemotionCause, str], int] = {}
         self._causes: set[DemotionCause] = set()
         self._begun: DemotionCause | None = None
@@ -114,6 +123,8 @@ def expressed_advskew(dialect: Dialect, advskew: int, demotion: int) -> int:
             return max(advskew, ADVSKEW_DEMOTED) if demotion > 0 else advskew
         case DemotionStyle.ADDED:
             return max(0, min(advskew + demotion, ADVSKEW_DEMOTED))
+        case _:
+            assert_never(dialect.demotion_style)
 
 
 def expressed_byte(dialect: Dialect, demotion: int) -> int:

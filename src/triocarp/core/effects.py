@@ -2,8 +2,9 @@
 
 If `HoldAddresses` or `ReleaseAddresses` fails, the frames that follow it for the same virtual host in the same
 tuple, up to a further `StateChanged`, rest on it and must not be sent: a host never announces an address that it
-does not hold, and never says goodbye while it still holds one. For the same reason failures are told before
-anything else happens, and those two first. `Runner` keeps these rules for everybody.
+does not hold, and never says goodbye while it still holds one. Each of them is told as a failure of its own,
+`PortFailure.WITHHELD`. For the same reason failures are told before anything else happens, and those of the two
+effects first. `Runner` keeps these rules for everybody.
 """
 
 import enum

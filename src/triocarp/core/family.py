@@ -12,7 +12,7 @@ IPInterface: TypeAlias = IPv4Interface | IPv6Interface
 
 
 @enum.unique
-class Family(enum.Enum):
+class Family(enum.IntEnum):
     """An address family. The values are the version numbers of IP."""
 
     IPV4 = 4

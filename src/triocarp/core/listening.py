@@ -22,11 +22,15 @@ class MasterDown(NamedTuple):
     """The master has not been heard for the dead time.
 
     Attributes:
-        silence: nanoseconds since it was.
+        peer: the master, if there was one.
+        silence: nanoseconds since it was heard.
+        rejected: packets for us that were dropped since then, by reason.
         detail: over which address family, if the other one does not count.
     """
 
+    peer: IPAddress | None
     silence: int
+    rejected: tuple[tuple[DropReason, int], ...]
     detail: str
 
 
@@ -44,9 +48,12 @@ class Listening:
 
     __slots__ = (
         "_config",
+        "_dead_time",
+        "_either",
         "_heard_at",
         "_hold_down",
         "_outbox",
+        "_peers",
         "_rejected",
         "_statistics",
         "_timers",
@@ -63,12 +70,15 @@ class Listening:
         hold_down: HoldDown,
     ) -> None:
         self._config = config
+        self._dead_time = config.dead_time
         self._outbox = outbox
         self._statistics = statistics
         self._timers = timers
         self._hold_down = hold_down
+        self._either = config.dialect.silence is Silence.OF_EITHER_FAMILY
         self._heard_at: dict[Family, int] = {}
-        self._rejected: Counter[DropReason] = Counter()
+        self._peers: dict[Family, IPAddress] = {}
+        self._rejected: dict[Family, Counter[DropReason]] = {family: Counter() for family in Family}
         self._worse_since: int | None = None
         self.peer: IPAddress | None = None
 
@@ -78,12 +88,7 @@ class Listening:
         due = [instant for timer in MASTER_DOWN.values() if (instant := self._timers.due(timer)) is not None]
         if not due:
             return None
-        return max(due) if self._config.dialect.silence is Silence.OF_BOTH_FAMILIES else min(due)
-
-    @property
-    def rejected(self) -> tuple[tuple[DropReason, int], ...]:
-        """How many packets for us were dropped since the master was last heard, by reason."""
-        return tuple(sorted(self._rejected.items(), key=_by_name))
+        return min(due) if self._either else max(due)
 
     def begin(self, now: int, peer: IPAddress | None) -> None:
         """Wait anew, for the dead time at least, over every family.
@@ -93,24 +98,27 @@ class Listening:
             peer: who is master, if that is known.
         """
         self.peer = peer
-        self._rejected.clear()
+        self._peers.clear()
+        for rejected in self._rejected.values():
+            rejected.clear()
         self._worse_since = None
         self._timers.cancel(Timer.MASTER_LEAVING)
         for family in self._config.sources:
             self._heard_at[family] = now
-            self._timers.set(MASTER_DOWN[family], self._hold_down.not_before(now + self._config.dead_time))
+            self._timers.set(MASTER_DOWN[family], self._hold_down.not_before(now + self._dead_time))
 
     def end(self) -> None:
         """Wait no more: the host becomes master, or takes no part."""
         self._timers.cancel(*MASTER_DOWN.values(), Timer.MASTER_LEAVING)
 
-    def reject(self, reason: DropReason) -> None:
+    def reject(self, reason: DropReason, family: Family) -> None:
         """Take note of a packet that was dropped.
 
         Args:
             reason: why.
+            family: of the packet.
         """
-        self._rejected[reason] += 1
+        self._rejected[family][reason] += 1
 
     def hear(self, peer: IPAddress, family: Family, interval: int, preference: Preference, now: int) -> None:
         """Take note of a master's advertisement, and wait for the next one over the same family.
@@ -122,21 +130,35 @@ class Listening:
             preference: what the master is beside us.
             now: nanoseconds.
         """
-        timer = MASTER_DOWN[family]
-        due = self._timers.due(timer)
+        due = self._timers.due(MASTER_DOWN[family])
         if due is None:
             self._outbox.notice(Notice.FAMILY_HEARD, peer=peer, detail=str(family))
-        elif peer == self.peer:
-            self._measure_margin(due - now, now - self._heard_at[family], interval)
-        self.peer = peer
-        self._rejected.clear()
+        elif peer == self._peers.get(family):
+            self._measure_margin(peer, due - now, now - self._heard_at[family], interval)
+        self.expect(peer, family, interval, preference, now)
+
+    def expect(self, peer: IPAddress, family: Family, interval: int, preference: Preference, now: int) -> None:
+        """Wait for the next advertisement of a master that has just been heard.
+
+        Args:
+            peer: the master.
+            family: of the advertisement.
+            interval: until the next one, in nanoseconds.
+            preference: what the master is beside us.
+            now: nanoseconds.
+        """
+        self.peer = self._peers[family] = peer
+        for other, rejected in self._rejected.items():
+            if rejected and (other is family or not self._either):
+                rejected.clear()
         if preference is not Preference.WORSE:
             self._worse_since = None
         elif self._worse_since is None:
             self._worse_since = now
         self._timers.cancel(Timer.MASTER_LEAVING)
         self._heard_at[family] = now
-        self._timers.set(timer, self._hold_down.not_before(now + self._patience(interval, preference)))
+        due = self._hold_down.not_before(now + self._patience(interval, preference))
+        self._timers.set(MASTER_DOWN[family], due)
 
     def worse_for(self, now: int) -> int | None:
         """Return for how long the master has been worse than we are, in nanoseconds; None if it is not.
@@ -154,36 +176,41 @@ class Listening:
             due: when.
             now: nanoseconds.
         """
-        if now - due >= self._config.dead_time:
+        if now - due >= self._dead_time:
             # We slept, and do not know what was said meanwhile: nothing may be heard in our silence.
             self.begin(now, None)
             return None
-        either = self._config.dialect.silence is Silence.OF_EITHER_FAMILY
+        if self._either and len(self._heard_at) > 1:
+            silence, rejected = now - self._heard_at[family], _sorted(self._rejected[family])
+            return MasterDown(self._peers.get(family), silence, rejected, f"over {family}")
         others = [self._timers.due(timer) for other, timer in MASTER_DOWN.items() if other is not family]
-        if not either and any(instant is not None and instant > now for instant in others):
+        if any(instant is not None and instant > now for instant in others):
             self._outbox.notice(Notice.FAMILY_SILENT, peer=self.peer, detail=str(family))
             return None
-        since = self._heard_at[family] if either else max(self._heard_at.values())
-        return MasterDown(now - since, f"over {family}" if either and len(self._heard_at) > 1 else "")
+        all_rejected = sum(self._rejected.values(), Counter[DropReason]())
+        return MasterDown(self.peer, now - max(self._heard_at.values()), _sorted(all_rejected), "")
 
     def _patience(self, interval: int, preference: Preference) -> int:
         """Return how long to wait for a master that has just been heard, in nanoseconds.
 
-        In a sub-second group a demoted host's dead time may be shorter than its master's interval.
+        A demoted host's dead time may be shorter than the interval of a master to which it counts as worse: in a
+        sub-second group, or with a dead ratio of 1. It would take over, yield, and take over again.
         """
         config = self._config
-        if config.advbase_s == 0 and preference is Preference.BETTER:
-            return max(config.dead_time, config.dead_ratio * interval)
-        return config.dead_time
+        if preference is not Preference.BETTER:
+            return self._dead_time
+        if config.advbase_s == 0:
+            return max(self._dead_time, config.dead_ratio * interval)
+        return self._dead_time if interval < self._dead_time else interval + interval // 4
 
-    def _measure_margin(self, margin: int, silence: int, interval: int) -> None:
-        """Take note of how near a takeover came."""
+    def _measure_margin(self, peer: IPAddress, margin: int, silence: int, interval: int) -> None:
+        """Take note of how near a takeover came, unless we slept; below zero it is our own timer that is late."""
         closest = self._statistics.closest_margin
-        if closest is None or margin < closest:
-            self._statistics.closest_margin = margin
-            if silence >= MISSED_TOO * interval and self.peer is not None:
-                self._outbox.close_call(self.peer, silence, margin)
+        if margin > -self._dead_time and (closest is None or max(margin, 0) < closest):
+            self._statistics.closest_margin = max(margin, 0)
+            if silence >= MISSED_TOO * interval:
+                self._outbox.close_call(peer, silence, max(margin, 0))
 
 
-def _by_name(item: tuple[DropReason, int]) -> str:
-    return item[0].value
+def _sorted(rejected: Counter[DropReason]) -> tuple[tuple[DropReason, int], ...]:
+    return tuple(sorted(rejected.items(), key=lambda item: item[0].value))

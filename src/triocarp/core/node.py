@@ -47,6 +47,9 @@ _TOLD_BY_THE_STATE = frozenset({DemotionCause.LINK, DemotionCause.ADDRESS_FAILUR
 class FailoverGroup:
     """Virtual hosts that fail over together: they have one demotion.
 
+    Args:
+        weight: how much one cause of demotion adds.
+
     Attributes:
         members: the virtual hosts, in the order of the configuration.
         demotion: how much worse all of them count than they are configured.
@@ -54,9 +57,9 @@ class FailoverGroup:
 
     __slots__ = ("demotion", "members")
 
-    def __init__(self) -> None:
+    def __init__(self, weight: int) -> None:
         self.members: list[VirtualHost] = []
-        self.demotion = Demotion()
+        self.demotion = Demotion(weight)
 
     def follow(self, now: int) -> tuple[Effect, ...]:
         """Return what the members must do if the demotion has changed since this was last asked.
@@ -64,14 +67,13 @@ class FailoverGroup:
         Args:
             now: nanoseconds.
         """
-        change = self.demotion.take_change()
-        if change is None:
-            return ()
         effects: list[Effect] = []
-        if len(self.members) > 1 or not change.causes <= _TOLD_BY_THE_STATE:
-            effects += self.members[0].tell_demotion()
-        for member in self.members:
-            effects += member.follow_demotion(change.hand_over_for, now)
+        # What a member does may change the demotion again, once each: an advertisement ends a row of failed ones.
+        while (change := self.demotion.take_change()) is not None:
+            if len(self.members) > 1 or not change.causes <= _TOLD_BY_THE_STATE:
+                effects += self.members[0].tell_demotion()
+            for member in self.members:
+                effects += member.follow_demotion(change.hand_over_for, now)
         return tuple(effects)
 
 
@@ -92,8 +94,13 @@ class Node:
         self._groups: dict[str, FailoverGroup] = {}
         self._group_of: dict[VirtualHost, FailoverGroup] = {}
         self._hosts: dict[tuple[str, int], VirtualHost] = {}
+        weights: dict[str, int] = {}
         for host_config in config.virtual_hosts:
-            group = self._groups.setdefault(host_config.group_name, FailoverGroup())
+            name, weight = host_config.group_name, host_config.dialect.demotion_weight
+            weights[name] = max(weight, weights.get(name, weight))
+        for host_config in config.virtual_hosts:
+            name = host_config.group_name
+            group = self._groups.setdefault(name, FailoverGroup(weights[name]))
             host = VirtualHost(host_config, group.demotion, rng=rng)
             group.members.append(host)
             self._group_of[host] = group
@@ -131,13 +138,13 @@ class Node:
         if self._has_stopped():
             # Only now is it certain that no effect of the leaving has failed.
             return self._now
-        host = self._next()
+        host = self.next_due
         return None if host is None else host.deadline
 
     @property
     def takeover_due(self) -> int | None:
         """The deadline, if a virtual host becomes master then unless it hears one; else None."""
-        host = self._next()
+        host = self.next_due
         return host.deadline if host is not None and host.deadline == host.takeover_due else None
 
     def handle(self, event: Event, now: int) -> tuple[Effect, ...]:
@@ -174,7 +181,7 @@ class Node:
                 return (Stopped(),)
             case _:
                 pass
-        return tuple(effect for host in hosts for effect in self._tell(host, event, now))
+        return self._tell(hosts, event, now)
 
     def _concerned(self, event: Event, now: int) -> Iterable[VirtualHost]:
         """Return the virtual hosts that an event is about, in the order of the configuration."""
@@ -209,11 +216,19 @@ class Node:
         except KeyError:
             raise ValueError(f"no failover group {name}; there is {', '.join(self._groups)}") from None
 
-    def _tell(self, host: VirtualHost, event: HostEvent, now: int) -> tuple[Effect, ...]:
-        """Tell one virtual host, and its failover group if that changed the demotion."""
-        effects = host.handle(event, now)
-        self._note_deadline(host)
-        return effects + self._follow(self._group_of[host], now)
+    def _tell(self, hosts: tuple[VirtualHost, ...], event: HostEvent, now: int) -> tuple[Effect, ...]:
+        """Tell virtual hosts, and then the failover groups whose demotion that has changed.
+
+        A group follows when all know the event: a member that is about to learn that its link is lost shall not
+        hand over because another one, on the same interface, has learned it first.
+        """
+        effects: list[Effect] = []
+        for host in hosts:
+            effects += host.handle(event, now)
+            self._note_deadline(host)
+        for group in dict.fromkeys(self._group_of[host] for host in hosts):
+            effects += self._follow(group, now)
+        return tuple(effects)
 
     def _follow(self, group: FailoverGroup, now: int) -> tuple[Effect, ...]:
         if not group.demotion.changed:
@@ -226,7 +241,7 @@ class Node:
     def _demote(
         self, group: FailoverGroup, event: HealthChanged | MaintenanceChanged | DemotionRequested, now: int
     ) -> tuple[Effect, ...]:
-        weight = group.members[0].config.dialect.demotion_weight
+        weight = group.demotion.weight
         match event:
             case HealthChanged():
                 group.demotion.set(DemotionCause.HEALTH_CHECK, event.check, 0 if event.healthy else weight)
@@ -253,8 +268,9 @@ class Node:
         self._deadlines = [(deadline, place) for deadline, place in fresh if deadline is not None]
         heapq.heapify(self._deadlines)
 
-    def _next(self) -> VirtualHost | None:
-        """Return the virtual host with the earliest deadline, the first in the configuration of equal ones."""
+    @property
+    def next_due(self) -> VirtualHost | None:
+        """The virtual host with the earliest deadline, the first in the configuration of equal ones."""
         while self._deadlines:
             deadline, place = self._deadlines[0]
             host = self._in_order[place]
@@ -266,7 +282,7 @@ class Node:
     def _due(self, now: int) -> list[VirtualHost]:
         """Return the virtual hosts whose deadline has come, in the order of the configuration."""
         places: set[int] = set()
-        while (host := self._next()) is not None and host.deadline is not None and host.deadline <= now:
+        while (host := self.next_due) is not None and host.deadline is not None and host.deadline <= now:
             places.add(heapq.heappop(self._deadlines)[1])
         due = [self._in_order[place] for place in sorted(places)]
         for host in due:  # nobody is told yet; whoever is not told after all shall not be forgotten

@@ -14,8 +14,9 @@ from triocarp.core.statistics import Statistics
 BESIDE_US: Final = 2
 """From how many advertisements of another master on, one soon after the other, a master counts two masters."""
 
-TURNS: Final = 3
-"""From how many turns on, A after B after A after B, a backup counts two masters."""
+TURNS: Final = 4
+"""From how many turns on a backup counts two masters. A new master, the last word of the old one and the new one
+again are three."""
 
 DEAF_AFTER: Final = 4
 """From how many advertisements of a worse master on we suspect that it does not hear us. A ucarp reads up to a

@@ -65,5 +65,6 @@ class PortFailure(enum.Enum):
     LINK_DOWN = "link is down"
     NO_ROUTE = "no route"
     TOO_LATE = "too late"
+    WITHHELD = "withheld"
     NO_BUFFER = "no buffer space"
     OTHER = "failed"

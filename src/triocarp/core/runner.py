@@ -82,6 +82,8 @@ class Runner:
                 continue
             virtual_host = (effect.interface, effect.vhid)
             if isinstance(effect, SendAdvertisement | Announce) and virtual_host in unfounded:
+                withheld = "not sent, because what it rests on has failed"
+                failures.append(EffectFailed(effect=effect, failure=PortFailure.WITHHELD, detail=withheld))
                 continue
             try:
                 self._refuse_if_too_late(effect, decided_at)

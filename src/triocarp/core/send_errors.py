@@ -49,3 +49,8 @@ class SendErrors:
     def leave(self) -> None:
         """Take note that the host is no longer master, and sends no rounds."""
         self._sending = False
+
+    def forget(self) -> None:
+        """Take note that the link is lost: what could not be sent says nothing about the link that comes back."""
+        self._rounds_failed = self._rounds_sent = 0
+        self._sending = self.demoting = False

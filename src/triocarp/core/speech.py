@@ -172,6 +172,8 @@ class Speech:
         config = self._config
         kind = config.source_mac or config.dialect.source_mac
         own_mac = kind is SourceMac.INTERFACE
+        if own_mac and not hardware_address:
+            return ()  # nothing can be said before it is known from where
         source_mac = hardware_address if own_mac else VIRTUAL_MAC_PREFIXES[kind] + bytes((config.vhid,))
         routes: list[_Route] = []
         for destination in config.destinations:

@@ -45,5 +45,6 @@ class Statistics:
         Args:
             peer: its source address.
         """
-        if peer in self.heard or len(self.heard) < PEERS_MAX:
-            self.heard[peer] += 1
+        count = self.heard.get(peer)
+        if count is not None or len(self.heard) < PEERS_MAX:
+            self.heard[peer] = (count or 0) + 1

@@ -7,16 +7,19 @@ from triocarp.core.family import Family
 
 
 @enum.unique
-class Timer(enum.Enum):
-    """The timers of a virtual host. Simultaneous ones are served in this order."""
+class Timer(enum.IntEnum):
+    """The timers of a virtual host. Simultaneous ones are served in this order.
 
-    BACK_OFF = "back-off"
-    MASTER_DOWN_IPV4 = "master down, heard over IPv4"
-    MASTER_DOWN_IPV6 = "master down, heard over IPv6"
-    MASTER_LEAVING = "master leaving"
-    ADVERTISEMENT = "advertisement"
-    RELEASE = "release"
-    OTHER_MASTER = "other master silent"
+    They are numbers because every packet looks some of them up, and numbers are hashed at once.
+    """
+
+    BACK_OFF = enum.auto()
+    MASTER_DOWN_IPV4 = enum.auto()
+    MASTER_DOWN_IPV6 = enum.auto()
+    MASTER_LEAVING = enum.auto()
+    ADVERTISEMENT = enum.auto()
+    RELEASE = enum.auto()
+    OTHER_MASTER = enum.auto()
 
 
 MASTER_DOWN = {Family.IPV4: Timer.MASTER_DOWN_IPV4, Family.IPV6: Timer.MASTER_DOWN_IPV6}

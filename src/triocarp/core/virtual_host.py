@@ -50,7 +50,7 @@ from triocarp.core.family import Family, IPAddress, family_of
 from triocarp.core.flap_damping import FlapDamper
 from triocarp.core.hold_down import HoldDown
 from triocarp.core.hook_sequence import HookSequence
-from triocarp.core.listening import Listening
+from triocarp.core.listening import Listening, MasterDown
 from triocarp.core.outbox import Outbox
 from triocarp.core.peer_watch import PeerWatch
 from triocarp.core.preference import Preference, Standing, compare, wins_tie
@@ -63,15 +63,19 @@ from triocarp.core.send_errors import SendErrors
 from triocarp.core.speech import Speech
 from triocarp.core.statistics import Statistics
 from triocarp.core.timer_table import Timer, TimerTable
-from triocarp.core.timing import SECOND, advertisement_interval
+from triocarp.core.timing import ADVSKEW_UNIT, SECOND, advertisement_interval
 from triocarp.core.transitions import State, next_state
 
 STAGGER: Final = 20_000
 """Nanoseconds that a backup waits, for each unit of its advskew, when the master says goodbye.
 
 Several backups hear a goodbye at once. The preferred one goes first, and its advertisement keeps the others
-from holding the address for a moment too: 5 ms at most, nothing for the host that is preferred.
+from holding the address for a moment too: nothing for the host that is preferred, 5 ms at most for the others. A
+demoted one waits longer; OpenBSD's byte counts like advskew here.
 """
+
+ADVSKEW_MAX: Final = 255
+"""Nobody waits for more units than this at a goodbye."""
 
 HostEvent: TypeAlias = (
     Started
@@ -119,6 +123,7 @@ class VirtualHost:
         self.config = config
         self.statistics = Statistics()
         self._demotion = demotion
+        self._overdue_interval = config.overdue_interval
         addresses = tuple(address.ip for address in config.addresses)
         keyring = Keyring(config.passwords, config.vhid, addresses, config.dialect, config.link_layer_address)
         seals = tuple(CounterSeal(password) for password in config.passwords)
@@ -140,11 +145,13 @@ class VirtualHost:
         self._stopping = False
         self._neutral = config.neutral
         self._wall_offset: int | None = None
+        # What we count as, and for which demotion that was found: every packet is compared with it.
+        self._standing_for = demotion.total
+        self._standing = self._standing_now()
         self._advertised_at = 0
         self._advertised = Standing(0, 0)
         self._announcing = AnnouncementSchedule(config.announce_after, config.announce_refresh)
         self._parting: Saying | None = None
-        self._parted: Saying | None = None
 
     @property
     def state(self) -> State:
@@ -172,6 +179,12 @@ class VirtualHost:
     @property
     def standing(self) -> Standing:
         """What the host counts as among its peers: its demotion byte, and its interval with demotion."""
+        if self._demotion.total != self._standing_for:
+            self._standing_for = self._demotion.total
+            self._standing = self._standing_now()
+        return self._standing
+
+    def _standing_now(self) -> Standing:
         config = self.config
         return Standing(
             expressed_byte(config.dialect, self._demotion.total),
@@ -220,6 +233,7 @@ class VirtualHost:
             now: nanoseconds.
         """
         self._step_down_if_overslept(now)
+        self._serve(Timer.BACK_OFF, now)  # what has ended does not count against us, though nobody told us yet
         self.statistics.received += 1
         judgement = self._receiver.judge(packet, advertisement, now, self._wall_offset)
         if judgement.reason is None:
@@ -267,15 +281,17 @@ class VirtualHost:
 
     def _drop(self, packet: PacketReceived, reason: DropReason, now: int) -> None:
         self.statistics.dropped[reason] += 1
-        self._listening.reject(reason)
+        self._listening.reject(reason, family_of(packet.source))
         self._outbox.dropped(packet, reason)
         notice = _NOTICES.get(reason)
         if notice is not None:
             self._outbox.peer_notice(notice, packet.source, now)
 
     def _hear(self, peer: IPAddress, advertisement: Advertisement, judgement: Judgement, now: int) -> None:
-        demotion = advertisement.demotion if self.config.dialect.demotion_style is DemotionStyle.BYTE else 0
+        demotion = advertisement.demotion if self._uses_byte else 0
         preference = compare(Standing(demotion, advertisement.interval), self.standing)
+        if advertisement.is_goodbye:
+            preference = Preference.WORSE  # nobody yields to who leaves, nor waits for it, whatever its byte says
         if self._parting is Saying.GOODBYE or preference is not Preference.BETTER:
             # What is still to be said comes too late. There is another master by now: our goodbye would make a
             # further backup take over from it, and a last advertisement would make a worse one yield.
@@ -300,39 +316,42 @@ class VirtualHost:
     def _compare_as_master(
         self, peer: IPAddress, advertisement: Advertisement, preference: Preference, now: int
     ) -> None:
-        config = self.config
+        config, family = self.config, family_of(peer)
+        interval = advertisement.interval or ADVSKEW_UNIT
         if preference is Preference.BETTER:
             last = Saying.LAST if config.dialect.last_advertisement_on_yield else None
             self._lose(Cause.BETTER_ADVERTISEMENT, now, parting=last, peer=peer)
+            self._listening.expect(peer, family, interval, preference, now)
         elif preference is Preference.EQUAL and not wins_tie(
-            config.dialect.tie_rule, config.sources[family_of(peer)], peer
+            config.dialect.tie_rule, config.sources[family], peer
         ):
             # Nothing is said on losing a tie: a BSD that heard an equal advertisement would yield as well.
             self._lose(Cause.TIE_LOST, now, parting=None, peer=peer)
+            self._listening.expect(peer, family, interval, preference, now)
         else:
             if advertisement.is_goodbye:
                 self._watch.forget(peer, now)
             else:
-                self._watch.hear_beside_us(
-                    peer, advertisement.interval, now, is_worse=preference is Preference.WORSE
-                )
-                self._set_rival_timer()
+                is_worse = preference is Preference.WORSE
+                self._watch.hear_beside_us(peer, interval, now, is_worse=is_worse)
+            self._set_rival_timer()
             self._defend(peer, now)
 
     def _compare_as_backup(
         self, peer: IPAddress, advertisement: Advertisement, preference: Preference, now: int
     ) -> None:
-        family, interval = family_of(peer), advertisement.interval
+        family, interval = family_of(peer), advertisement.interval or ADVSKEW_UNIT
+        self._listening.hear(peer, family, interval, preference, now)
         if not advertisement.is_goodbye:
             self._watch.hear_as_backup(peer, family, interval, now)
-        self._listening.hear(peer, family, interval, preference, now)
         if self._hold_down.holds(now):
             return
-        overdue = interval > self.config.overdue_interval
+        overdue = interval > self._overdue_interval
         if advertisement.is_goodbye or (overdue and preference is not Preference.BETTER):
             # The next advertisement would come after our own dead time: no use to wait for it. A goodbye
             # is nothing but the extreme case, which is why every implementation understands it.
-            self._timers.set(Timer.MASTER_LEAVING, now + self.config.advskew * STAGGER)
+            units = min(self._own_advskew + self.standing.demotion, ADVSKEW_MAX)
+            self._timers.set(Timer.MASTER_LEAVING, now + units * STAGGER)
             self._serve(Timer.MASTER_LEAVING, now)
         elif (
             preference is Preference.WORSE and advertisement.demotion > self.standing.demotion and self._uses_byte
@@ -385,7 +404,7 @@ class VirtualHost:
                 family = Family.IPV4 if timer is Timer.MASTER_DOWN_IPV4 else Family.IPV6
                 missed = self._listening.miss(family, due, now)
                 if missed is not None:
-                    self._become_master(Cause.MASTER_TIMED_OUT, now, silence=missed.silence, detail=missed.detail)
+                    self._become_master(Cause.MASTER_TIMED_OUT, now, missed)
             case Timer.MASTER_LEAVING:
                 self._become_master(Cause.MASTER_WILL_TIME_OUT, now)
             case Timer.ADVERTISEMENT:
@@ -393,7 +412,7 @@ class VirtualHost:
                 if self._announcing.advertise(now):
                     self._send_announcements()
             case Timer.RELEASE:
-                self._release(now)
+                self._addresses.release(now)
                 self._part(now)
             case Timer.BACK_OFF:
                 self._demotion.set(DemotionCause.ADDRESS_FAILURE, self.config.name, 0)
@@ -418,8 +437,12 @@ class VirtualHost:
 
     # Becoming and being master.
 
-    def _become_master(self, cause: Cause, now: int, *, silence: int | None = None, detail: str = "") -> None:
-        self._enter(cause, peer=self._listening.peer, silence=silence, detail=detail)
+    def _become_master(self, cause: Cause, now: int, missed: MasterDown | None = None) -> None:
+        if missed is None:
+            self._enter(cause, peer=self._listening.peer)
+        else:
+            peer, silence, rejected, detail = missed
+            self._enter(cause, peer=peer, silence=silence, rejected=rejected, detail=detail)
         self._stop_listening()
         self._neutral = False
         self._advertise(now, renew=False)
@@ -437,14 +460,16 @@ class VirtualHost:
         if renew:
             self._addresses.renew(self._own_interval)
 
-    def _announce(self, now: int) -> None:
+    def _announce(self, now: int, only: IPAddress | None = None) -> None:
         """Announce now, unless the up hook is not done, and begin to count the advertisements to a repetition."""
         if self._hooks.settled is Hook.UP:
             self._announcing.begin(now)
-            self._send_announcements()
+            self._send_announcements(only)
 
-    def _send_announcements(self) -> None:
+    def _send_announcements(self, only: IPAddress | None = None) -> None:
         announcements = self._speech.announcements
+        if only is not None:
+            announcements = tuple(said for said in announcements if said.address.ip == only)
         self.statistics.announcements_sent += len(announcements)
         self._outbox.add(*announcements)
 
@@ -475,20 +500,16 @@ class VirtualHost:
         self._parting = parting
         if self._state is State.BACKUP:
             self._listening.begin(now, peer)
-        self._release(now)
+        self._addresses.release(now)
         self._outbox.run(self._hooks.wish(Hook.DOWN))
         self._part(now)
-
-    def _release(self, now: int) -> None:
-        self._addresses.release(now)
-        self._parted = None
 
     def _part(self, now: int) -> None:
         """Say what the leaving master has to say, once everything that it held is released."""
         if self._parting is None or self._hooks.settled is not Hook.DOWN or self._addresses.releasing:
             return
-        self._say(self._parting, now)
-        self._parting, self._parted = None, self._parting
+        parting, self._parting = self._parting, None
+        self._say(parting, now)
 
     # Events.
 
@@ -506,7 +527,7 @@ class VirtualHost:
     def _start(self, now: int) -> None:
         if not self._neutral:
             # A predecessor that crashed may have left the addresses behind.
-            self._release(now)
+            self._addresses.release(now)
         self._outbox.run(self._hooks.wish(Hook.DOWN))
 
     def _stop(self, now: int) -> None:
@@ -547,8 +568,10 @@ class VirtualHost:
         self._link = event.link
         moved = bool(event.hardware_address) and self._speech.set_hardware_address(event.hardware_address)
         usable = self._link_is_usable()
-        self._demotion.set(DemotionCause.LINK, event.interface, 0 if usable else self._weight)
+        self._demotion.set(DemotionCause.LINK, event.interface, 0 if usable else self._demotion.weight)
         if not usable:
+            self._send_errors.forget()
+            self._note_send_errors()
             if self._state is State.MASTER:
                 self._leave(Cause.LINK_DOWN, now, parting=None, detail=event.link.value)
             elif self._state is State.BACKUP:
@@ -565,10 +588,6 @@ class VirtualHost:
     def _link_is_usable(self) -> bool:
         return self._link is Link.UP or (self._link is Link.NO_CARRIER and self.config.ignore_carrier)
 
-    @property
-    def _weight(self) -> int:
-        return self.config.dialect.demotion_weight
-
     def _change_address(self, event: AddressChanged, now: int) -> None:
         if not self._addresses.concern(event):
             return
@@ -579,12 +598,11 @@ class VirtualHost:
             self._serve(Timer.RELEASE, now)
 
     def _restore_addresses(self, event: AddressChanged, now: int) -> None:
-        if not self._addresses.insists(now):
+        address = event.address.ip
+        if self._addresses.restore(address, self._own_interval, now):
+            self._announce(now, address)
+        else:
             self._fail_to_hold(f"somebody keeps removing {event.address}", PortFailure.OTHER, now)
-            return
-        self._outbox.notice(Notice.ADDRESS_RESTORED, detail=str(event.address))
-        self._addresses.hold(self._own_interval)
-        self._announce(now)
 
     def _finish_hook(self, event: HookFinished, now: int) -> None:
         if event.hook is not self._hooks.running:
@@ -598,12 +616,12 @@ class VirtualHost:
             self._part(now)
 
     def _take_failure(self, event: EffectFailed, now: int) -> None:
+        if event.failure is PortFailure.TOO_LATE and self._state is State.MASTER:
+            # We slept while we carried out what we had decided.
+            self._leave(Cause.OVERSLEPT, now, parting=None)
         match event.effect:
             case HoldAddresses():
                 if self._state is State.MASTER:
-                    if self._announcing.begun:
-                        # They stood behind the hold, and so were never sent.
-                        self.statistics.announcements_sent -= len(self._speech.announcements)
                     self._fail_to_hold(event.detail, event.failure, now)
             case ReleaseAddresses():
                 self._retry_release(event, now)
@@ -611,15 +629,12 @@ class VirtualHost:
                 # There is time for two more renewals before the lease runs out, and if it does, the kernel
                 # tells that the address vanished.
                 self._outbox.notice(Notice.RENEWAL_FAILED, failure=event.failure, detail=event.detail)
-            case SendAdvertisement():
+            case SendAdvertisement(saying=saying):
                 self.statistics.advertisements_sent -= 1
-                self._fail_to_send(event)
-                if event.effect.saying is Saying.REGULAR and self._state is State.MASTER:
-                    self._send_errors.fail()
-                    self._note_send_errors()
+                self._fail_to_advertise(saying, event)
             case Announce():
                 self.statistics.announcements_sent -= 1
-                self._fail_to_send(event)
+                self._tell_send_error(event)
             case RunHook(interface=interface, vhid=vhid, hook=hook):
                 outcome = HookOutcome.NOT_STARTED
                 ended = HookFinished(
@@ -633,39 +648,49 @@ class VirtualHost:
         wait = self._back_off.fail(now)
         self._hold_down.extend(now + wait)
         self._timers.set(Timer.BACK_OFF, now + wait)
-        self._demotion.set(DemotionCause.ADDRESS_FAILURE, self.config.name, self._weight)
+        self._demotion.set(DemotionCause.ADDRESS_FAILURE, self.config.name, self._demotion.weight)
         self._leave(Cause.ADDRESS_FAILURE, now, parting=Saying.GOODBYE, detail=detail)
         self._outbox.notice(Notice.HOLDING_BACK, failure=failure, detail=f"{wait / SECOND:g} s")
 
-    def _fail_to_send(self, event: EffectFailed) -> None:
-        if event.failure is PortFailure.TOO_LATE:
-            return  # we slept, and have noticed
+    def _fail_to_advertise(self, saying: Saying, event: EffectFailed) -> None:
+        self._tell_send_error(event)
+        if event.failure is PortFailure.WITHHELD:
+            if self._addresses.releasing:
+                self._parting = saying  # it will be said when the release has worked
+        elif saying is Saying.REGULAR and self._state is State.MASTER:
+            self._send_errors.fail()
+            self._note_send_errors()
+
+    def _tell_send_error(self, event: EffectFailed) -> None:
+        if event.failure in {PortFailure.TOO_LATE, PortFailure.WITHHELD}:
+            return  # no fault of the network's
         self.statistics.send_errors += 1
         self._outbox.notice(Notice.SEND_FAILED, failure=event.failure, detail=event.detail)
 
     def _note_send_errors(self) -> None:
-        amount = self._weight if self._send_errors.demoting else 0
+        amount = self._demotion.weight if self._send_errors.demoting else 0
         self._demotion.set(DemotionCause.SEND_ERRORS, self.config.name, amount)
 
     def _retry_release(self, event: EffectFailed, now: int) -> None:
         if self._state is State.MASTER:
             return
-        if self._parted is not None:
-            # It stood behind the release, and so was never sent.
-            self.statistics.advertisements_sent -= len(self.config.destinations)
-            self._parting, self._parted = self._parted, None
         if not self._addresses.fail_to_release(event, now, stopping=self._stopping):
             self._parting = None  # whoever still answers for an address does not say goodbye
 
     # The small change.
 
     def _enter(
-        self, cause: Cause, *, peer: IPAddress | None = None, silence: int | None = None, detail: str = ""
+        self,
+        cause: Cause,
+        *,
+        peer: IPAddress | None = None,
+        silence: int | None = None,
+        rejected: tuple[tuple[DropReason, int], ...] = (),
+        detail: str = "",
     ) -> None:
         """Change the state: the only place that does."""
         old, self._state = self._state, next_state(self._state, cause)
         self.statistics.transitions[old, self._state] += 1
-        rejected = () if silence is None else self._listening.rejected
         self._outbox.transition(
             old, self._state, cause, peer=peer, silence=silence, rejected=rejected, detail=detail
         )

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Final
 
 from triocarp.core.advertisement import GOODBYE
 from triocarp.core.authentication import KEY_LENGTH_MAX
-from triocarp.core.dialect import Silence
-from triocarp.core.family import Family, IPAddress, family_of
+from triocarp.core.dialect import VIRTUAL_MAC_PREFIXES, Silence, SourceMac
+from triocarp.core.family import Family, IPAddress, IPInterface, family_of
 from triocarp.core.problem import Problem
+from triocarp.core.sealed_counter import WINDOW_LIMIT
 from triocarp.core.transport import Transport
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ def problems_of(config: "VirtualHostConfig") -> Iterator[Problem]:
     yield from _virtual_addresses(config)
     yield from _sources(config)
     yield from _transport(config)
+    yield from _peers(config)
+    yield from _scopes(config)
     yield from _announcements(config)
     yield from _details(config)
 
@@ -47,14 +50,17 @@ def _numbers(config: "VirtualHostConfig") -> Iterator[Problem]:
     for setting, number, least, most in ranges:
         if not least <= number <= most:
             yield Problem(setting=setting, value=str(number), accepted=f"a number from {least} to {most}")
-    for setting, duration, least in (
-        ("preempt_delay", config.preempt_delay, 0),
-        ("hold_down", config.hold_down, 0),
-        ("announce_refresh", config.announce_refresh, 0),
-        ("seal_window", config.seal_window, 1),
+    for setting, duration in (
+        ("preempt_delay", config.preempt_delay),
+        ("hold_down", config.hold_down),
+        ("announce_refresh", config.announce_refresh),
     ):
-        if duration < least:
-            yield Problem(setting=setting, value=str(duration), accepted=f"{least} nanoseconds or more")
+        if duration < 0:
+            yield Problem(setting=setting, value=str(duration), accepted="0 nanoseconds or more")
+    if not 1 <= config.seal_window <= WINDOW_LIMIT:
+        yield Problem(
+            setting="seal_window", value=str(config.seal_window), accepted=f"1 to {WINDOW_LIMIT} nanoseconds"
+        )
     damping = config.flap_damping
     if damping is not None and (damping.losses < 1 or damping.within < 1 or damping.hold_down < 1):
         value = f"{damping.losses} within {damping.within}, hold-down {damping.hold_down}"
@@ -90,7 +96,8 @@ def _passwords(config: "VirtualHostConfig") -> Iterator[Problem]:
                 value=f"of {len(password)} bytes",
                 accepted=f"{least} to {KEY_LENGTH_MAX} bytes (ucarp and BSD ifconfig: 19 at most)",
             )
-    if config.password == config.other_password:
+    other = config.other_password
+    if other is not None and config.password.rstrip(b"\0") == other.rstrip(b"\0"):  # one key to an HMAC
         yield Problem(setting="other_password", value="is the password", accepted="another one, or none")
 
 
@@ -169,16 +176,45 @@ def _transport(config: "VirtualHostConfig") -> Iterator[Problem]:
         )
     if not unicast and config.routed_peers:
         yield Problem(setting="routed_peers", value="yes", accepted="no, or unicast transport")
-    own = set(config.sources.values())
+
+
+def _peers(config: "VirtualHostConfig") -> Iterator[Problem]:
+    not_others = {*config.sources.values(), *(address.ip for address in config.addresses)}
     for index, peer in enumerate(config.peers):
         setting = f"peers[{index}]"
-        if peer in own or peer in config.peers[:index] or _is_no_host(peer):
-            yield Problem(setting=setting, value=str(peer), accepted="another host's address, each once")
+        if peer in not_others or peer in config.peers[:index] or _is_no_host(peer):
+            yield Problem(setting=setting, value=str(peer), accepted="another host's own address, each once")
         elif family_of(peer) not in config.sources:
             yield Problem(
                 setting=setting,
                 value=str(peer),
                 accepted=f"an address of a family in which we have a source; there is none of {family_of(peer)}",
+            )
+    heard = {family_of(peer) for peer in config.peers}
+    for family in config.sources:
+        if heard and family not in heard:
+            yield Problem(
+                setting="peers",
+                value=", ".join(map(str, config.peers)),
+                accepted=f"one of {family} as well, since there is a source of it: nobody would be heard over it",
+            )
+
+
+def _scopes(config: "VirtualHostConfig") -> Iterator[Problem]:
+    """Yield addresses with a scope, as in ``fe80::1%eth0``: what comes from the wire has none, and is no match."""
+    named: tuple[tuple[str, IPAddress | IPInterface | None], ...] = (
+        *(("addresses", address) for address in config.addresses),
+        ("source6", config.source6),
+        ("group6", config.group6),
+        *((f"peers[{index}]", peer) for index, peer in enumerate(config.peers)),
+        *((f"unsealed_peers[{index}]", peer) for index, peer in enumerate(config.unsealed_peers)),
+    )
+    for setting, address in named:
+        if isinstance(address, ipaddress.IPv6Address) and address.scope_id is not None:
+            yield Problem(
+                setting=setting,
+                value=str(address),
+                accepted=f"an address without a scope: the interface is {config.interface}",
             )
 
 
@@ -200,6 +236,18 @@ def _details(config: "VirtualHostConfig") -> Iterator[Problem]:
             setting="link_layer_address",
             value=address.hex(":"),
             accepted=f"none in the {config.dialect.name} dialect: only OpenBSD signs it",
+        )
+    elif address and address[:-1] == VIRTUAL_MAC_PREFIXES[SourceMac.VIRTUAL] and address[-1] == config.vhid:
+        yield Problem(
+            setting="link_layer_address",
+            value=address.hex(":"),
+            accepted="none: this one is OpenBSD's default, which it does not sign",
+        )
+    if "@" in config.failover_group:
+        yield Problem(
+            setting="failover_group",
+            value=config.failover_group,
+            accepted="a name without @: such are the groups of virtual hosts that are alone",
         )
 
 

@@ -1,0 +1,226 @@
+"""What nobody else notices: two masters, with whom and for how long, and a peer that seems deaf to us."""
+
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv6Address
+
+import pytest
+
+from triocarp.core import CARPD, FREEBSD, NETBSD, OPENBSD, UCARP, Dialect, Link, OneWaySuspected, TwoMasters
+from triocarp.core.outbox import Outbox
+from triocarp.core.peer_watch import RIVALS_MAX, PeerWatch
+from triocarp.core.statistics import PEERS_MAX, Statistics
+from triocarp.core.timing import SECOND
+
+from .hosts import DUAL, PLAIN, Machine, Peer
+
+OURS = replace(PLAIN, advskew=50)
+WORSE = Peer(advskew=100)
+A = Peer(source=IPv4Address("10.0.0.1"))
+B = Peer(source=IPv4Address("10.0.0.2"))
+C = Peer(source=IPv4Address("10.0.0.3"))
+
+
+def hear(machine: Machine, *peers: Peer, apart: int = SECOND // 2) -> list[str]:
+    """Hear peers one after the other, while timers are served, and return what was observed."""
+    done = [deed for peer in peers for deed in (*machine.run_for(apart), *machine.feed(peer.advertises()))]
+    return [deed for deed in done if deed.startswith(("two masters", "one way"))]
+
+
+def test_master_tells_with_whom_and_since_when_there_are_two() -> None:
+    """The second advertisement of another master proves it; when it is silent, until when is told."""
+    machine = Machine.master(OURS)
+    first = machine.now + SECOND
+    assert "two masters" not in machine.run_for(SECOND) + machine.feed(WORSE.advertises())
+    assert "two masters" in machine.run_for(SECOND) + machine.feed(WORSE.advertises())
+    (begun,) = machine.reports(TwoMasters)
+    assert (begun.peer, begun.other, begun.since, begun.until) == (WORSE.source, None, first, None)
+    done = machine.run_for(10 * SECOND)
+    assert done.count("two masters no more") == 1
+    assert machine.reports(TwoMasters)[-1] == replace(begun, until=first + SECOND)
+    why = "the segment is split, or one does not hear the other"
+    assert machine.explained(TwoMasters) == [
+        f"two masters: 10.0.0.9 and we advertise at the same time; {why}",
+        "two masters no more: 10.0.0.9 and we both advertised for 1.000 s",
+    ]
+    assert machine.statistics.two_masters == 1
+
+
+def test_rival_counts_as_silent_after_its_dead_time() -> None:
+    """Three of its own intervals, to the nanosecond."""
+    machine = Machine.master(OURS)
+    hear(machine, WORSE, WORSE, apart=SECOND)
+    interval = SECOND + 100 * SECOND // 256
+    assert "two masters no more" not in machine.run_for(3 * interval - 1)
+    assert "two masters no more" in machine.run_for(1)
+
+
+def test_one_last_word_is_no_second_master() -> None:
+    """A ucarp that yields says one more advertisement: that is its way, and no trouble (3.4)."""
+    machine = Machine.master(OURS)
+    hear(machine, WORSE)
+    machine.run_for(10 * SECOND)
+    hear(machine, WORSE)
+    machine.run_for(10 * SECOND)
+    assert machine.reports(TwoMasters) == []
+    assert machine.statistics.two_masters == 0
+
+
+def test_goodbye_ends_it() -> None:
+    """A rival that leaves says so; a goodbye of one that was heard once, or never, ends nothing."""
+    machine = Machine.master(OURS)
+    machine.feed(WORSE.leaves())
+    hear(machine, WORSE)
+    machine.feed(WORSE.leaves())
+    assert machine.reports(TwoMasters) == []
+    hear(machine, WORSE, WORSE)
+    heard = machine.now
+    assert machine.feed(WORSE.leaves(), after=1)[0] == "two masters no more"
+    assert machine.reports(TwoMasters)[-1].until == heard + 1
+
+
+@pytest.mark.parametrize("link", [Link.UP, Link.DOWN])
+def test_leaving_ends_it(link: Link) -> None:
+    """When we are no longer master there are no two, whatever the other one does."""
+    machine = Machine.master(OURS)
+    hear(machine, WORSE, WORSE)
+    done = machine.link(link) if link is Link.DOWN else machine.feed(Peer(advskew=1).advertises())
+    assert "two masters no more" in done
+    assert machine.reports(TwoMasters)[-1].until == machine.now
+    assert "two masters no more" not in machine.run_for(60 * SECOND)
+
+
+@pytest.mark.parametrize("dialect", [UCARP, CARPD, FREEBSD, NETBSD, OPENBSD], ids=lambda dialect: dialect.name)
+def test_healed_split_is_told_once(dialect: Dialect) -> None:
+    """For every two masters that begin there are two masters that end."""
+    config = replace(OURS, dialect=dialect)
+    worse = Peer.of(config, WORSE.source, advskew=100)
+    machine = Machine.master(config)
+    for _ in range(3):
+        hear(machine, *[worse] * 9, apart=SECOND)
+        machine.run_for(10 * SECOND)
+    begun = [report for report in machine.reports(TwoMasters) if report.until is None]
+    ended = [report for report in machine.reports(TwoMasters) if report.until is not None]
+    assert (len(begun), len(ended), machine.statistics.two_masters) == (3, 3, 3)
+
+
+def test_rival_that_goes_on_seems_deaf() -> None:
+    """A worse master would yield if it heard us; after four advertisements that is told, once."""
+    machine = Machine.master(OURS)
+    first = machine.now + SECOND
+    done = hear(machine, WORSE, WORSE, WORSE, apart=SECOND)
+    assert "one way" not in done
+    assert hear(machine, *[WORSE] * 10, apart=SECOND).count("one way") == 1
+    (report,) = machine.reports(OneWaySuspected)
+    assert (report.peer, report.advertisements, report.since) == (WORSE.source, 4, first)
+    often = "4 advertisements since it must have heard us"
+    sentence = f"10.0.0.9 goes on as master though we are better ({often}): it seems not to hear us"
+    assert machine.explained(OneWaySuspected) == [sentence]
+
+
+def test_equal_rival_is_not_called_deaf() -> None:
+    """Who is as good as we are may go on where its dialect says so; two masters are told all the same."""
+    machine = Machine.master(OURS)
+    hear(machine, *[Peer(advskew=50)] * 10, apart=SECOND)
+    assert machine.reports(OneWaySuspected) == []
+    assert len(machine.reports(TwoMasters)) == 1
+
+
+def test_backup_tells_of_two_masters_that_take_turns() -> None:
+    """A, B, A, B and A again: both advertise; when one of them has been silent for its dead time it is over."""
+    machine = Machine.listening(OURS)
+    assert hear(machine, A, B, A, B) == []
+    since = SECOND
+    assert hear(machine, A) == ["two masters"]
+    report = machine.reports(TwoMasters)[-1]
+    assert (report.peer, report.other, report.since, report.until) == (A.source, B.source, since, None)
+    assert hear(machine, B, A, B, A) == []
+    last = machine.now - SECOND // 2
+    done = [deed for _ in range(5) for deed in hear(machine, A, apart=SECOND)]
+    assert done == ["two masters no more"]
+    assert machine.reports(TwoMasters)[-1] == replace(report, until=last)
+    assert machine.explained(TwoMasters)[-1].startswith("two masters no more: 10.0.0.1 and 10.0.0.2 both")
+
+
+def test_backup_does_not_take_a_last_word_for_a_second_master() -> None:
+    """B takes over from A, and A says its last word behind B's first: A, B, A, B and B for ever (3.4)."""
+    machine = Machine.listening(OURS)
+    assert hear(machine, A, A, B, A, *[B] * 9) == []
+
+
+def test_takeovers_far_apart_are_no_turns() -> None:
+    """Mastership may go back and forth all day long."""
+    machine = Machine.listening(OURS)
+    for _ in range(10):
+        assert hear(machine, *[A] * 5, *[B] * 5, apart=SECOND) == []
+
+
+def test_third_master_begins_anew() -> None:
+    """With a third one the turns of the two before are over; those that were told end."""
+    machine = Machine.listening(OURS)
+    assert hear(machine, A, B, A, B, A, C) == ["two masters", "two masters no more"]
+    assert hear(machine, A, B, C, A, B, C, A, B, C) == []
+
+
+@pytest.mark.parametrize("link", [Link.UP, Link.DOWN])
+def test_backup_that_hears_nobody_any_more_tells_the_end(link: Link) -> None:
+    """When both fall silent, or the link is lost, the end is told with the instant of the last advertisement."""
+    machine = Machine.listening(OURS)
+    hear(machine, A, B, A, B, A)
+    heard = machine.now - SECOND // 2
+    done = machine.run_for(10 * SECOND) if link is Link.UP else machine.link(link)
+    assert done.count("two masters no more") == 1
+    assert machine.reports(TwoMasters)[-1].until == heard
+
+
+def test_one_master_of_both_families_is_one_master() -> None:
+    """Its two addresses take no turns: each family is followed by itself."""
+    machine = Machine.listening(DUAL)
+    a4, a6 = (Peer.of(DUAL, source) for source in (A.source, IPv6Address("fe80::1")))
+    assert hear(machine, *[a4, a6] * 10) == []
+    b6 = Peer.of(DUAL, IPv6Address("fe80::2"))
+    assert hear(machine, *[a4, a6, b6] * 3) == ["two masters"]
+
+
+def test_two_masters_over_ipv6_are_told_by_a_master() -> None:
+    """A rival is named by the address over which it was heard."""
+    machine = Machine.master(replace(DUAL, advskew=50))
+    peer = Peer.of(machine.configs[0], IPv6Address("fe80::9"), advskew=100)
+    hear(machine, peer, peer)
+    assert [report.peer for report in machine.reports(TwoMasters)] == [peer.source]
+
+
+def test_openbsd_rival_that_advertises_as_fast_as_can_be_is_followed() -> None:
+    """Advbase 0 with advskew 0 means 1/256 s, not no time at all: a demoted rival of that pace is a rival."""
+    config = replace(PLAIN, dialect=OPENBSD, advbase_s=0)
+    machine = Machine.master(config)
+    peer = Peer.of(config, WORSE.source, advbase_s=0, demotion=9)
+    done = hear(machine, peer, peer, apart=SECOND // 256)
+    assert "two masters" in done
+    assert "two masters no more" not in done
+
+
+def test_memory_is_bounded() -> None:
+    """Whoever has the password may claim any number of addresses: only so many are followed, or counted."""
+    machine = Machine.master(OURS)
+    for _ in range(2):
+        for number in range(200):
+            machine.feed(replace(WORSE, source=IPv4Address("10.9.0.0") + number).advertises())
+    assert len(machine.reports(TwoMasters)) == RIVALS_MAX
+    assert len(machine.statistics.heard) == PEERS_MAX
+    machine.run_for(10 * SECOND)
+    assert len(machine.reports(TwoMasters)) == 2 * RIVALS_MAX
+
+
+def test_watch_by_itself_waits_for_the_first_that_falls_silent() -> None:
+    """The deadline is the earliest; nobody is forgotten before."""
+    outbox = Outbox(PLAIN)
+    watch = PeerWatch(outbox, Statistics(), dead_ratio=3)
+    assert watch.deadline is None
+    watch.hear_beside_us(A.source, 2 * SECOND, 0, is_worse=True)
+    watch.hear_beside_us(B.source, SECOND, 1, is_worse=True)
+    assert watch.deadline == 3 * SECOND + 1
+    watch.expire(3 * SECOND)
+    assert watch.deadline == 3 * SECOND + 1
+    watch.expire(3 * SECOND + 1)
+    assert watch.deadline == 6 * SECOND
+    assert outbox.drain() == ()

@@ -1,0 +1,147 @@
+"""Taking over from a living master: whether, after which delay, and what stops it."""
+
+from dataclasses import replace
+
+import pytest
+
+from triocarp.core import FREEBSD, OPENBSD, UCARP, DemotionRequested, FlapDamping, State
+from triocarp.core.flap_damping import FlapDamper
+from triocarp.core.timing import SECOND
+
+from .hosts import PEER_SOURCE, PLAIN, Machine, Peer
+
+PREEMPTS = "BACKUP -> MASTER: preempting a slower master"
+FROM_DEMOTED = "BACKUP -> MASTER: preempting a demoted master"
+TIMED_OUT = "BACKUP -> MASTER: master timed out"
+YIELDS = "MASTER -> BACKUP: more frequent advertisement received"
+WORSE = Peer(advskew=50)
+BETTER = Peer(advbase_s=0, advskew=200)
+DELAYED = replace(PLAIN, preempt=True, preempt_delay=5 * SECOND)
+DAMPED = replace(
+    PLAIN, preempt=True, flap_damping=FlapDamping(losses=3, within=60 * SECOND, hold_down=300 * SECOND)
+)
+
+
+def hear(machine: Machine, peer: Peer, seconds: int) -> list[str]:
+    """Hear a peer once a second for a while."""
+    return [deed for _ in range(seconds) for deed in machine.feed(peer.advertises(), after=SECOND)]
+
+
+def test_worse_master_is_let_be_for_the_delay() -> None:
+    """The delay counts from the first advertisement that was worse, and the next one after it is the last."""
+    machine = Machine.listening(DELAYED)
+    assert hear(machine, WORSE, 5) == []
+    assert hear(machine, WORSE, 1)[0] == PREEMPTS
+
+
+def test_delay_begins_anew_with_another_master() -> None:
+    """A better master in between, or a time without link, begins the delay again."""
+    machine = Machine.listening(DELAYED)
+    hear(machine, WORSE, 4)
+    hear(machine, replace(BETTER, advskew=200), 1)
+    assert hear(machine, WORSE, 5) == []
+    assert hear(machine, WORSE, 1)[0] == PREEMPTS
+
+
+def test_delay_does_not_hold_up_a_takeover_from_silence() -> None:
+    """A master that is gone is replaced at once, as one that says goodbye is."""
+    machine = Machine.listening(DELAYED)
+    hear(machine, WORSE, 1)
+    assert machine.run_for(3 * SECOND)[0] == TIMED_OUT
+    machine = Machine.listening(DELAYED)
+    hear(machine, WORSE, 1)
+    assert machine.feed(WORSE.leaves())[0] == "BACKUP -> MASTER: master will time out"
+
+
+@pytest.mark.parametrize("preempt", [False, True])
+def test_openbsd_takes_over_from_a_demoted_master(preempt: bool) -> None:
+    """A master with a higher demotion byte is replaced whatever preempt says, and however fast it is (3.3)."""
+    config = replace(PLAIN, dialect=OPENBSD, advskew=100, preempt=preempt)
+    machine = Machine.listening(config)
+    peer = Peer.of(config, PEER_SOURCE)
+    assert machine.feed(peer.advertises(), after=SECOND) == []
+    assert machine.feed(replace(peer, demotion=1).advertises(), after=SECOND)[0] == FROM_DEMOTED
+
+
+@pytest.mark.parametrize("dialect", [UCARP, FREEBSD], ids=lambda dialect: dialect.name)
+def test_others_ignore_the_byte(dialect: object) -> None:
+    """Where demotion is in advskew, the byte of a faster master means nothing (9.4 row 10)."""
+    config = replace(PLAIN, dialect=dialect, advskew=100, preempt=True)  # type: ignore[arg-type]
+    machine = Machine.listening(config)
+    assert machine.feed(Peer.of(config, PEER_SOURCE, demotion=255).advertises(), after=SECOND) == []
+
+
+def test_openbsd_does_not_take_over_from_one_that_is_as_demoted() -> None:
+    """An equal byte leaves it to advskew and preempt; a lower one makes the other host better."""
+    config = replace(PLAIN, dialect=OPENBSD, preempt=True)
+    for own, demotion, preempts in ((3, 3, True), (3, 2, False), (0, 0, True)):
+        machine = Machine.listening(config)
+        machine.feed(DemotionRequested(amount=own))
+        done = machine.feed(Peer.of(config, PEER_SOURCE, advskew=1, demotion=demotion).advertises(), after=SECOND)
+        assert done[:1] == [PREEMPTS][:preempts]
+
+
+def lose_often(machine: Machine, times: int) -> list[str]:
+    """Lose mastership to a better host and take it back, some times."""
+    done: list[str] = []
+    for _ in range(times):
+        done += machine.feed(BETTER.advertises(), after=SECOND)
+        if machine.state is State.BACKUP:
+            done += machine.feed(WORSE.advertises(), after=SECOND)
+    return done
+
+
+def test_host_that_keeps_losing_stops_preempting() -> None:
+    """The fourth loss within a minute is one too many: it is told, and for five minutes no master is preempted."""
+    machine = Machine.master(DAMPED)
+    assert lose_often(machine, 3).count(PREEMPTS) == 3
+    done = machine.feed(BETTER.advertises(), after=SECOND)
+    lost_at = machine.now
+    assert done == [YIELDS, "release", "advertise", "notice: FLAPPING"]
+    while machine.now < lost_at + 299 * SECOND:
+        assert hear(machine, WORSE, 1) == []
+    assert hear(machine, WORSE, 1)[0] == PREEMPTS
+
+
+def test_damped_host_takes_over_from_silence() -> None:
+    """Damping never leaves an address alone: neither silence nor a goodbye is waited for any longer."""
+    machine = Machine.master(DAMPED)
+    lose_often(machine, 4)
+    assert machine.run_for(3 * SECOND)[0] == TIMED_OUT
+    machine.feed(BETTER.advertises())
+    assert machine.feed(BETTER.leaves(), after=SECOND)[0] == "BACKUP -> MASTER: master will time out"
+
+
+def test_damper_counts_to_the_nanosecond() -> None:
+    """The loss too many must come within the time after the first of them; after that the count begins anew."""
+    damping = FlapDamping(losses=1, within=10, hold_down=100)
+    damper = FlapDamper(damping)
+    assert [damper.lose(instant) for instant in (0, 11, 21)] == [None, None, 100]
+    assert [damper.damps(instant) for instant in (21, 120, 121)] == [True, True, False]
+    assert [damper.lose(instant) for instant in (22, 23)] == [None, 100]
+    assert damper.damps(122)
+
+
+def test_losses_far_apart_are_not_counted_together() -> None:
+    """Three losses in a minute, again and again, are put up with."""
+    machine = Machine.master(DAMPED)
+    for _ in range(5):
+        assert "notice: FLAPPING" not in lose_often(machine, 3)
+        for _ in range(61):
+            machine.run_for(SECOND)
+    assert machine.state is State.MASTER
+
+
+def test_ties_that_are_lost_count_too() -> None:
+    """Losing a tie is losing; what a host gives up by itself is not."""
+    loses_ties = replace(DAMPED, flap_damping=FlapDamping(losses=1), dialect=FREEBSD)
+    machine = Machine.master(loses_ties)
+    machine.feed(Peer.of(loses_ties, PEER_SOURCE).advertises())
+    machine.run_for(3 * SECOND)
+    assert machine.feed(Peer.of(loses_ties, PEER_SOURCE).advertises())[-1] == "notice: FLAPPING"
+
+
+def test_host_without_damping_never_stops() -> None:
+    """Damping is off unless it is configured."""
+    machine = Machine.master(replace(PLAIN, preempt=True))
+    assert lose_often(machine, 50).count(PREEMPTS) == 50
