@@ -83,6 +83,30 @@ def lint(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """Build the pages and the reference into docs/_build; every warning is an error."""
+    install(session, "docs")
+    session.run("sphinx-build", "-W", "--keep-going", "-E", "-b", "html", "docs", "docs/_build", *session.posargs)
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """Fuzz what reads bytes from the network, and the node, for a minute each; arguments go to libFuzzer."""
+    install(session, "tests", "fuzz", extras="demo,sim")
+    options = session.posargs or ["-max_total_time=60"]
+    for target in ("datagram", "node"):
+        session.run("python", "-m", "tests.fuzz", target, "-max_len=600", *options)
+
+
+@nox.session
+def mutate(session: nox.Session) -> None:
+    """Change the core in thousands of small ways, and see whether its tests notice; arguments are mutmut's."""
+    install(session, "tests", "mutate", extras="demo,sim")
+    session.run("mutmut", "run", *session.posargs)
+    session.run("mutmut", "results")
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Measure us, ucarp and keepalived in the same run, and print one table."""
     install(session, "tests", extras="demo,sim")

@@ -1,0 +1,76 @@
+"""The pages say what is so: their programs, tables and names are those of the code."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+import triocarp.core
+from tests.docs.pages import DOCS, EXAMPLES, HOSTS, lines_of_code, load, read
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FENCE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+DOCUMENTED = re.compile(r"^\.\. auto(?:class|data|exception|function):: triocarp\.core\.(\w+)$", re.MULTILINE)
+LINES_MAX = 40
+
+
+@pytest.mark.parametrize("example", sorted(EXAMPLES.glob("*.py")), ids=lambda example: example.stem)
+def test_the_page_has_the_programs_that_are_checked_and_run(example: Path) -> None:
+    """Each program beside the page stands in it, to the letter."""
+    assert example.read_text(encoding="utf-8") in FENCE.findall(read("embedding.md"))
+
+
+@pytest.mark.parametrize("library", HOSTS)
+def test_a_host_takes_forty_lines(library: str) -> None:
+    """The page promises so, imports not counted."""
+    assert lines_of_code(HOSTS[library].read_text(encoding="utf-8")) <= LINES_MAX
+
+
+def test_both_hosts_have_the_same_ports() -> None:
+    """Up to the loop they differ in one import and their own name, as the page says."""
+    heads = []
+    for library, program in HOSTS.items():
+        head, _, _ = program.read_text(encoding="utf-8").partition("async def main")
+        imports = {"import select\n", "import asyncio\n", "import trio\n\n"}
+        for line in imports:
+            head = head.replace(line, "")
+        heads.append(head.replace(f"on {library}", "on").replace(f"on_{library}", "on"))
+    assert heads[0] == heads[1]
+
+
+@pytest.mark.parametrize(
+    "name", ["test_silence_makes_a_master", "test_who_cannot_hold_the_address_does_not_stay_master"]
+)
+def test_the_tests_on_the_page_pass(name: str) -> None:
+    """What the page gives as an example of testing one's own driver is right."""
+    getattr(load(EXAMPLES / "test_my_host.py"), name)()
+
+
+def test_the_event_tables_are_up_to_date() -> None:
+    """``docs/event-tables.md`` is what ``docs/event_tables.py`` writes; if not, run that script."""
+    assert read("event-tables.md") == load(DOCS / "event_tables.py").write()
+
+
+def test_the_reference_has_every_public_name_once() -> None:
+    """Whoever adds a name to ``triocarp.core`` puts it on one page of ``docs/reference``, by its purpose."""
+    pages = sorted((DOCS / "reference").glob("*.md"))
+    documented = [name for page in pages for name in DOCUMENTED.findall(page.read_text(encoding="utf-8"))]
+    assert sorted(triocarp.core.__all__) == sorted(documented)
+
+
+def test_every_page_of_the_reference_is_listed() -> None:
+    """No page is left out of the list."""
+    listed = set(read("reference/index.md").split())
+    assert {page.stem for page in (DOCS / "reference").glob("*.md")} - {"index"} <= listed
+
+
+def test_the_picture_shows_every_transition() -> None:
+    """The built pages show a picture instead of mermaid's source; it has the same boxes and words."""
+    picture = load(DOCS / "state_picture.py").draw()
+    words = [state.value for state in triocarp.core.State]
+    words += [cause.value for _, cause in triocarp.core.TRANSITIONS]
+    assert sorted(words) == sorted(re.findall(r"<text [^>]*>([^<]*)</text>", picture))
