@@ -18,6 +18,7 @@ from subprocess import run
 from time import monotonic_ns as now
 
 from triocarp.core import (
+    CARP_GROUP,
     AddressPort,
     FramePort,
     Hook,
@@ -39,6 +40,7 @@ from triocarp.core import (
     TimerExpired,
     VirtualHostConfig,
     explain,
+    multicast_mac,
     read_datagram,
 )
 
@@ -91,7 +93,7 @@ RUNNER = Runner(Node(NodeConfig(virtual_hosts=(CONFIG,)), rng=SystemRandom()), P
 async def main() -> None:
     """Take part until somebody stops us."""
     WIRE.bind((NIC, 0x0800))  # IPv4; and then let the interface take the frames to 224.0.0.18
-    WIRE.setsockopt(263, 1, struct.pack("=iHH8s", socket.if_nametoindex(NIC), 0, 6, bytes.fromhex("01005e000012")))
+    WIRE.setsockopt(263, 1, struct.pack("=iHH8s", socket.if_nametoindex(NIC), 0, 6, multicast_mac(CARP_GROUP)))
     signal.signal(signal.SIGTERM, lambda _number, _frame: signal.raise_signal(signal.SIGINT))
     RUNNER.feed(Started(), now())
     RUNNER.feed(LinkChanged(interface=NIC, link=Link.UP, hardware_address=WIRE.getsockname()[4]), now())

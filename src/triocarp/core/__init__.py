@@ -8,7 +8,7 @@ A driver is a few lines, and `Runner` has most of them: feed an event, carry out
 failures back, sleep until the deadline.
 """
 
-from triocarp.core.advertisement import Advertisement, MalformedAdvertisementError
+from triocarp.core.advertisement import PROTOCOL, Advertisement, MalformedAdvertisementError, parse
 from triocarp.core.authentication import Authenticator, Keyring, covered_addresses
 from triocarp.core.configuration import CARP_GROUP, CARP_GROUP6, NodeConfig, VirtualHostConfig
 from triocarp.core.datagram import read_datagram
@@ -44,6 +44,7 @@ from triocarp.core.effects import (
     Saying,
     SendAdvertisement,
 )
+from triocarp.core.ethernet import multicast_mac
 from triocarp.core.events import (
     AddressChanged,
     DemotionRequested,
@@ -100,6 +101,7 @@ __all__ = [
     "NETBSD",
     "OPENBSD",
     "OPENBSD_7_3",
+    "PROTOCOL",
     "TRANSITIONS",
     "UCARP",
     "Action",
@@ -182,5 +184,7 @@ __all__ = [
     "WallClockChanged",
     "covered_addresses",
     "explain",
+    "multicast_mac",
+    "parse",
     "read_datagram",
 ]

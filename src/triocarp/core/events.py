@@ -222,7 +222,11 @@ class SwitchOverRequested:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StopRequested:
-    """The operator asks the host to leave. `Stopped` follows when it has left."""
+    """The operator asks the host to leave.
+
+    `Stopped` follows when it has left: the deadline is then the present instant, and the report comes with the
+    `TimerExpired` after it, because only then is it known that no effect of the leaving has failed.
+    """
 
 
 Event: TypeAlias = (
