@@ -5,7 +5,7 @@ from ipaddress import IPv4Address, IPv4Interface
 
 import pytest
 
-from triocarp.core import Noticed, PortFailure, State, Transport
+from triocarp.core import Notice, Noticed, PortFailure, State, Transport
 from triocarp.core.timing import SECOND
 
 from .hosts import PLAIN, Machine, Peer
@@ -174,3 +174,37 @@ def test_failing_group_counts_what_was_withheld_from_its_other_members() -> None
     for config in group:
         assert machine.host_statistics_and_state(config)[0].announcements_sent == 0
     assert machine.states == [State.BACKUP, State.BACKUP]
+
+
+@pytest.mark.parametrize(
+    ("failing", "notice"),
+    [
+        ("advertise", Notice.SEND_FAILED),
+        ("announce", Notice.SEND_FAILED),
+        ("hold", Notice.RENEWAL_FAILED),
+        ("release", Notice.RELEASE_FAILED),
+    ],
+)
+def test_a_failed_ports_own_words_are_told(failing: str, notice: Notice) -> None:
+    """The operator learns what kind of failure it was, and reads what the system said."""
+    machine = Machine.master()
+    machine.record.failing = {failing}
+    machine.record.failure = PortFailure.NO_BUFFER
+    machine.run_for(2 * SECOND)
+    machine.stop()
+    told = [report for report in machine.record.reports if isinstance(report, Noticed) and report.notice is notice]
+    assert told
+    assert all(
+        (report.failure, "told to fail" in report.detail) == (PortFailure.NO_BUFFER, True) for report in told
+    )
+
+
+def test_a_hook_that_cannot_be_started_tells_why() -> None:
+    """With the hook's name and the port's words."""
+    machine = Machine.listening(replace(PLAIN, up_hook=True))
+    machine.record.failing = {"run"}
+    machine.run_until(3 * SECOND)
+    (told,) = (report for report in machine.record.reports if isinstance(report, Noticed))
+    assert (told.notice, told.interface, told.vhid) == (Notice.HOOK_FAILED, "eth0", 7)
+    assert told.detail.startswith("up hook: ")
+    assert "told to fail" in told.detail
