@@ -149,7 +149,7 @@ def test_every_key_is_tested_and_documented(passwords: Path) -> None:
     """There is no key beyond those above and the scripts', and an unknown one is answered with all of them."""
     (line,) = mistakes(LEAST + "zzzzzz = 1", passwords)
     known = set(line.partition("known are ")[2].split(", "))
-    assert known == set(config_file._KEYS)
+    assert known == set(config_file.KEYS)
 
 
 def test_scripts_manage_the_address(passwords: Path) -> None:
@@ -277,11 +277,11 @@ SCALARS = st.none() | st.booleans() | st.integers(-1000, 1000) | st.floats(allow
 VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3), max_leaves=4)
 
 
-@given(st.dictionaries(st.sampled_from(sorted(config_file._KEYS)) | st.text(max_size=5), VALUES))
+@given(st.dictionaries(st.sampled_from(sorted(config_file.KEYS)) | st.text(max_size=5), VALUES))
 def test_whatever_a_table_holds_there_are_settings_or_lines(table: dict[str, Any]) -> None:
     """No value of any type gets through as something else, or ends in a traceback."""
-    mistakes_found = config_file._Mistakes(Path("f"))
-    reader = config_file._VirtualHostReader(table, "virtual_host[0]", mistakes_found)
+    mistakes_found = config_file.Mistakes(Path("f"))
+    reader = config_file.VirtualHostReader(table, "virtual_host[0]", mistakes_found)
     reader.complete_sources(interfaces, reader.virtual)
-    node = config_file._collect([reader], mistakes_found)
+    node = config_file.collect([reader], mistakes_found)
     assert mistakes_found.lines or (node is not None and node.virtual_hosts)

@@ -10,10 +10,12 @@ from carpsim.virtual_time import DrivenHost, Hooks, Hub
 from triocarp.core import (
     Advertisement,
     Authenticator,
+    CloseCall,
     Event,
     Hook,
     IPInterface,
     Noticed,
+    OneWaySuspected,
     PacketDropped,
     PacketReceived,
     PortError,
@@ -23,6 +25,7 @@ from triocarp.core import (
     State,
     StateChanged,
     Stopped,
+    TwoMasters,
     VirtualHostConfig,
     covered_addresses,
 )
@@ -158,6 +161,8 @@ class Journal:
                 self._note(f"dropped: {report.reason.value}")
             case Noticed():
                 self._note(f"notice: {report.notice.name}")
+            case TwoMasters() | OneWaySuspected() | CloseCall():
+                self._note(f"seen: {type(report).__name__}")
             case Stopped():
                 self._note("stopped")
 

@@ -8,7 +8,7 @@
     password_file = "/etc/carpd.password"
     addresses = ["10.0.0.100/24", "2001:db8::100/64"]
 
-`_KEYS` is the whole vocabulary. Each key is a field of `VirtualHostConfig`, times in seconds; a script's are of
+`KEYS` is the whole vocabulary. Each key is a field of `VirtualHostConfig`, times in seconds; a script's are of
 `Script`. Every mistake is told at once, each with the path to its value.
 """
 
@@ -133,7 +133,7 @@ class _Key:
     required: bool = False
 
 
-_KEYS: Final[Mapping[str, _Key]] = {
+KEYS: Final[Mapping[str, _Key]] = {
     "interface": _Key(_text, "interface", required=True),
     "vhid": _Key(_number, "vhid", required=True),
     "password_file": _Key(_text, "", required=True),
@@ -176,14 +176,14 @@ _KEYS: Final[Mapping[str, _Key]] = {
 }
 """All keys of a virtual host."""
 
-_KEY_OF: Final = {key.field: name for name, key in _KEYS.items() if key.field}
+_KEY_OF: Final = {key.field: name for name, key in KEYS.items() if key.field}
 _TOP: Final[Mapping[str, Convert]] = {"real_time": _flag, "debug": _flag, "journal": _text}
 _TABLE: Final = "virtual_host"
 
 
 @final
 @dataclass(slots=True)
-class _Mistakes:
+class Mistakes:
     """All that is wrong with a file.
 
     Attributes:
@@ -195,9 +195,22 @@ class _Mistakes:
     lines: list[str] = field(default_factory=list[str])
 
     def add(self, where: str, what: str) -> None:
+        """Add a mistake.
+
+        Args:
+            where: path to the value.
+            what: is wrong with it.
+        """
         self.lines.append(f"{self.path}: {where}: {what}")
 
     def unknown(self, where: str, key: str, known: Sequence[str]) -> None:
+        """Add a key that nobody knows.
+
+        Args:
+            where: path to its table, with the dot behind it.
+            key: as it stands there.
+            known: what there is.
+        """
         close = difflib.get_close_matches(key, known, 1)
         hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
         self.add(f"{where}{key}", f"there is no such setting; {hint}")
@@ -213,7 +226,7 @@ def read(path: Path, interfaces: Callable[[], InterfaceTable]) -> Settings:
     Raises:
         SettingsError: with a line for every mistake that was found.
     """
-    mistakes = _Mistakes(path)
+    mistakes = Mistakes(path)
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -225,11 +238,11 @@ def read(path: Path, interfaces: Callable[[], InterfaceTable]) -> Settings:
     if not isinstance(tables, list) or not tables or not all(isinstance(table, dict) for table in tables):
         mistakes.add(_TABLE, f"expected at least one table [[{_TABLE}]]")
         tables = []
-    readers = [_VirtualHostReader(table, f"{_TABLE}[{index}]", mistakes) for index, table in enumerate(tables)]
+    readers = [VirtualHostReader(table, f"{_TABLE}[{index}]", mistakes) for index, table in enumerate(tables)]
     virtual = {address for reader in readers for address in reader.virtual}
     for reader in readers:
         reader.complete_sources(interfaces, virtual)
-    node = _collect(readers, mistakes)
+    node = collect(readers, mistakes)
     if mistakes.lines or node is None:
         raise SettingsError(*mistakes.lines)
     journal = top.get("journal")
@@ -246,7 +259,7 @@ def read(path: Path, interfaces: Callable[[], InterfaceTable]) -> Settings:
     )
 
 
-def _read_top(content: dict[str, Json], mistakes: _Mistakes) -> dict[str, object]:
+def _read_top(content: dict[str, Json], mistakes: Mistakes) -> dict[str, object]:
     read_values: dict[str, object] = {}
     for key, value in content.items():
         if key in _TOP:
@@ -259,7 +272,7 @@ def _read_top(content: dict[str, Json], mistakes: _Mistakes) -> dict[str, object
     return read_values
 
 
-def _collect(readers: Sequence["_VirtualHostReader"], mistakes: _Mistakes) -> NodeConfig | None:
+def collect(readers: Sequence["VirtualHostReader"], mistakes: Mistakes) -> NodeConfig | None:
     """Make the configuration of all virtual hosts that could be read, and take note of what does not fit."""
     sound = [reader for reader in readers if reader.complete]
     try:
@@ -277,7 +290,7 @@ def _collect(readers: Sequence["_VirtualHostReader"], mistakes: _Mistakes) -> No
 
 
 @final
-class _VirtualHostReader:
+class VirtualHostReader:
     """Reads the table of one virtual host.
 
     Attributes:
@@ -286,14 +299,14 @@ class _VirtualHostReader:
         warnings: what the operator should know.
     """
 
-    def __init__(self, table: dict[str, Json], where: str, mistakes: _Mistakes) -> None:
+    def __init__(self, table: dict[str, Json], where: str, mistakes: Mistakes) -> None:
         self.where = where
         self.warnings: list[str] = []
         self._mistakes = mistakes
         before = len(mistakes.lines)
         self._values = self._converted(table)
         self._fields: dict[str, Any] = {"dialect": CARPD} | {
-            _KEYS[name].field: value for name, value in self._values.items() if _KEYS[name].field
+            KEYS[name].field: value for name, value in self._values.items() if KEYS[name].field
         }
         self._read_passwords()
         self._prepare_scripts()
@@ -355,15 +368,15 @@ class _VirtualHostReader:
     def _converted(self, table: dict[str, Json]) -> dict[str, object]:
         values: dict[str, object] = {}
         for name, value in table.items():
-            key = _KEYS.get(name)
+            key = KEYS.get(name)
             if key is None:
-                self._mistakes.unknown(f"{self.where}.", name, list(_KEYS))
+                self._mistakes.unknown(f"{self.where}.", name, list(KEYS))
                 continue
             try:
                 values[name] = key.convert(value)
             except _WrongValueError as error:
                 self._mistakes.add(f"{self.where}.{name}", f"{value!r}: expected {error}")
-        for name, key in _KEYS.items():
+        for name, key in KEYS.items():
             if key.required and name not in table:
                 self._mistakes.add(f"{self.where}.{name}", "is missing")
         return values
