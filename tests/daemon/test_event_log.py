@@ -244,6 +244,24 @@ def test_what_was_held_back_is_told_when_no_more_of_it_comes() -> None:
     assert book.lines[1:] == [f"{book.lines[0]} (3 like it since the last line)"]
 
 
+def test_other_reports_do_not_put_off_what_was_held_back() -> None:
+    """Packets of other groups come every second, without a line: the last word of a kind is told all the same."""
+    book = Book()
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(book.log.serve)
+            book.log.report(notice())
+            book.log.report(notice())
+            for _ in range(2 * INTERVAL // SECOND):
+                await trio.sleep(1)
+                book.log.report(PacketDropped(interface="eth0", reason=DropReason.BAD_VHID))
+            nursery.cancel_scope.cancel()
+
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+    assert book.lines[1:] == [f"{book.lines[0]} (1 like it since the last line)"]
+
+
 def test_what_was_held_back_is_told_at_the_end() -> None:
     """A daemon that ends does not take a number with it."""
     book = Book()

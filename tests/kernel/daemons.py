@@ -18,7 +18,7 @@ from triocarp.lab import INTERFACE, Holders, Lan, clock
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from triocarp.lab import Frame, Host
 
@@ -162,58 +162,31 @@ class Carpd(Daemon):
         self.wait_for_log(r"\[INFO\] ready: ")
 
 
-class Site:
-    """A LAN with three hosts, of which the tests watch every frame and every change of the virtual address.
+class Stage:
+    """Where tests start daemons.
 
     Attributes:
-        lan: the LAN.
-        one: 10.0.0.1, which wins every tie.
-        two: 10.0.0.2.
-        three: 10.0.0.3.
-        wire: what crosses the switch.
-        holders: who has the virtual address.
-        directory: for logs and scripts.
+        lan: whose hosts they run on.
+        directory: for logs, scripts and settings.
     """
 
     def __init__(self, lan: Lan, directory: Path) -> None:
-        """Add hosts to a LAN and begin to watch it.
+        """Set up nothing yet.
 
         Args:
-            lan: without hosts.
-            directory: for logs and scripts.
+            lan: whose hosts the daemons will run on.
+            directory: for logs, scripts and settings.
         """
         self.lan = lan
         self.directory = directory
-        self.one, self.two, self.three = (
-            lan.add_host(name, f"10.0.0.{number}/24") for number, name in enumerate(("one", "two", "three"), 1)
-        )
-        self._resources = contextlib.ExitStack()
-        self.wire = Wire(self._resources.enter_context(lan.capture()))
-        self.holders = self._resources.enter_context(Holders(lan.hosts.values(), VIP))
+        self.resources = contextlib.ExitStack()
 
     def close(self) -> None:
         """Stop to watch, and print what the daemons have told, for the report of a test that failed."""
-        self._resources.close()
+        self.resources.close()
         for log_file in sorted(self.directory.glob("*.log")):
             told = log_file.read_text(encoding="utf-8", errors="replace")
             sys.stdout.write(f"--- {log_file.stem}\n{told}")
-
-    def carpd(
-        self,
-        host: Host,
-        *flags: str | os.PathLike[str],
-        advbase_s: int = 0,
-        advskew: int = 26,
-        vhid: int = VHID,
-        password: str = PASSWORD,
-        vip: str = VIP,
-        program: Sequence[str] = PROGRAM,
-        stderr: int | None = None,
-        env: Mapping[str, str] | None = None,
-    ) -> Carpd:
-        """Start a carpd on a host, without waiting for anything; see `options`."""
-        argv = options(host, *flags, advbase_s=advbase_s, advskew=advskew, vhid=vhid, password=password, vip=vip)
-        return self.run_carpd(host, argv, program=program, stderr=stderr, env=env)
 
     def run_carpd(
         self,
@@ -235,6 +208,51 @@ class Site:
     def log_file(self, host: Host) -> Path:
         """Return the name of a new log."""
         return self.directory / f"{host.name}-{next(_numbers)}.log"
+
+
+class Site(Stage):
+    """A LAN with three hosts, of which the tests watch every frame and every change of the virtual address.
+
+    Attributes:
+        lan: the LAN.
+        one: 10.0.0.1, which wins every tie.
+        two: 10.0.0.2.
+        three: 10.0.0.3.
+        wire: what crosses the switch.
+        holders: who has the virtual address.
+        directory: for logs and scripts.
+    """
+
+    def __init__(self, lan: Lan, directory: Path) -> None:
+        """Add hosts to a LAN and begin to watch it.
+
+        Args:
+            lan: without hosts.
+            directory: for logs and scripts.
+        """
+        super().__init__(lan, directory)
+        self.one, self.two, self.three = (
+            lan.add_host(name, f"10.0.0.{number}/24") for number, name in enumerate(("one", "two", "three"), 1)
+        )
+        self.wire = Wire(self.resources.enter_context(lan.capture()))
+        self.holders = self.resources.enter_context(Holders(lan.hosts.values(), VIP))
+
+    def carpd(
+        self,
+        host: Host,
+        *flags: str | os.PathLike[str],
+        advbase_s: int = 0,
+        advskew: int = 26,
+        vhid: int = VHID,
+        password: str = PASSWORD,
+        vip: str = VIP,
+        program: Sequence[str] = PROGRAM,
+        stderr: int | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> Carpd:
+        """Start a carpd on a host, without waiting for anything; see `options`."""
+        argv = options(host, *flags, advbase_s=advbase_s, advskew=advskew, vhid=vhid, password=password, vip=vip)
+        return self.run_carpd(host, argv, program=program, stderr=stderr, env=env)
 
     def master(self, host: Host, *flags: str | os.PathLike[str], advskew: int = 26) -> Carpd:
         """Start a carpd on a host and wait until it holds the virtual address and has announced it."""
@@ -275,19 +293,31 @@ class Site:
         return self.lan.hosts[run[-1]]
 
 
+def wait_until(true: Callable[[], bool], what: str, *, timeout_s: float = EXIT_S) -> None:
+    """Wait until something holds that nobody sends news of."""
+    deadline = time.monotonic() + timeout_s
+    while not true():
+        assert time.monotonic() < deadline, f"not in {timeout_s} s: {what}"
+        time.sleep(_POLL_S)
+
+
 def traces(host: Host) -> dict[str, list[str]]:
     """Return what a daemon could leave behind in a host's kernel: addresses, memberships, sockets."""
 
     def fields(name: str) -> list[list[str]]:
-        lines = Path(f"/proc/thread-self/net/{name}").read_text(encoding="ascii", errors="replace").splitlines()
-        return [line.split() for line in lines]
+        file = Path(f"/proc/thread-self/net/{name}")
+        if not file.exists():  # a kernel without IPv6
+            return []
+        return [line.split() for line in file.read_text(encoding="ascii", errors="replace").splitlines()]
 
     return host.call(
         lambda: {
             "addresses": sorted(str(address.ip) for address in host.addresses()),
             "groups": sorted(line[0] for line in fields("igmp") if len(line[0]) == len("120000E0")),
+            "groups of IPv6": sorted(line[2] for line in fields("igmp6")),
             "multicast MACs": sorted(line[4] for line in fields("dev_mcast")),
             "packet sockets": [line[3] for line in fields("packet")[1:]],
+            "raw sockets": [line[1] for name in ("raw", "raw6") for line in fields(name)[1:]],
             "locks": sorted({line[-1] for line in fields("unix") if "triocarp" in line[-1]}),
         }
     )

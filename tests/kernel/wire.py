@@ -72,8 +72,10 @@ class Wire:
         """
         self.capture = capture
 
-    def advertisements(self, host: Host | None = None, *, since: int = 0, until: int | None = None) -> list[Heard]:
-        """Return the advertisements up to now, goodbyes too, of one host or of all."""
+    def advertisements(
+        self, host: Host | None = None, *, since: int = 0, until: int | None = None, vhid: int | None = None
+    ) -> list[Heard]:
+        """Return the advertisements up to now, goodbyes too, of one host or of all, of one group or of all."""
         return [
             heard
             for frame in self.capture.frames
@@ -81,10 +83,11 @@ class Wire:
             and (until is None or frame.at <= until)
             and (host is None or frame.host == host.name)
             and (heard := read(frame)) is not None
+            and vhid in (None, heard.advertisement.vhid)
         ]
 
     def announcements(self, host: Host | None = None, *, since: int = 0) -> list[Frame]:
-        """Return the gratuitous ARPs up to now, of one host or of all."""
+        """Return the gratuitous ARPs and neighbour advertisements up to now, of one host or of all."""
         return [
             frame
             for frame in self.capture.frames
@@ -92,7 +95,7 @@ class Wire:
         ]
 
     def wait_for_advertisement(
-        self, host: Host, *, since: int = 0, count: int = 1, timeout_s: float = 10
+        self, host: Host, *, since: int = 0, count: int = 1, vhid: int | None = None, timeout_s: float = 10
     ) -> Heard:
         """Wait until a host has advertised a number of times that it is master, and return the last of them."""
         left = count
@@ -100,28 +103,34 @@ class Wire:
         def is_the_last(frame: Frame) -> bool:
             nonlocal left
             heard = read(frame) if frame.host == host.name else None
-            left -= heard is not None and not heard.advertisement.is_goodbye
+            if heard is not None and not heard.advertisement.is_goodbye:
+                left -= vhid in (None, heard.advertisement.vhid)
             return left == 0
 
         found = read(self.capture.wait_for(is_the_last, since=since, timeout_s=timeout_s))
         assert found is not None
         return found
 
-    def wait_for_goodbye(self, host: Host, *, since: int = 0, timeout_s: float = 10) -> Heard:
+    def wait_for_goodbye(
+        self, host: Host, *, since: int = 0, vhid: int | None = None, timeout_s: float = 10
+    ) -> Heard:
         """Wait until a host says goodbye."""
 
         def is_goodbye(frame: Frame) -> bool:
             heard = read(frame) if frame.host == host.name else None
-            return heard is not None and heard.advertisement.is_goodbye
+            if heard is None or vhid not in (None, heard.advertisement.vhid):
+                return False
+            return heard.advertisement.is_goodbye
 
         found = read(self.capture.wait_for(is_goodbye, since=since, timeout_s=timeout_s))
         assert found is not None
         return found
 
-    def wait_for_announcement(self, host: Host, *, since: int = 0, timeout_s: float = 10) -> Frame:
+    def wait_for_announcement(self, host: Host, *, since: int = 0, vip: str = VIP, timeout_s: float = 10) -> Frame:
         """Wait until a host announces the virtual address."""
+        wanted = ipaddress.ip_address(vip)
         return self.capture.wait_for(
-            lambda frame: frame.host == host.name and frame.announces == IPv4Address(VIP),
+            lambda frame: frame.host == host.name and frame.announces == wanted,
             since=since,
             timeout_s=timeout_s,
         )
@@ -134,6 +143,7 @@ class Crafted:
     Attributes:
         source: IP source address.
         destination: IP destination address.
+        mac: Ethernet destination address; that of the group when empty.
         ttl: time to live.
         vhid: virtual host.
         advbase_s: seconds.
@@ -149,6 +159,7 @@ class Crafted:
 
     source: str
     destination: str = str(CARP_GROUP)
+    mac: str = ""
     ttl: int = 255
     vhid: int = VHID
     advbase_s: int = 0
@@ -169,9 +180,8 @@ class Crafted:
         ip_header[8] = self.ttl
         ip_header[10:12] = bytes(2)
         ip_header[10:12] = checksum(ip_header)
-        ethernet = ethernet_header(
-            multicast_mac(destination), bytes.fromhex("00005e0000") + bytes((self.vhid,)), ETHERTYPE_IPV4
-        )
+        to = bytes.fromhex(self.mac.replace(":", "")) or multicast_mac(destination)
+        ethernet = ethernet_header(to, bytes.fromhex("00005e0000") + bytes((self.vhid,)), ETHERTYPE_IPV4)
         return ethernet + bytes(ip_header) + payload
 
     def _advertisement(self) -> bytes:

@@ -75,6 +75,26 @@ def test_a_frame_is_dissected(network: Network) -> None:
     assert carp.announces is None
 
 
+def test_an_unsolicited_neighbour_advertisement_is_an_announcement() -> None:
+    """One that is sent to all nodes, that is; neither an answer to one host nor another message to all."""
+    target = ipaddress.IPv6Address("2001:db8::100")
+
+    def announced(destination: str, kind: int) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+        addresses = ipaddress.IPv6Address("fe80::1").packed + ipaddress.IPv6Address(destination).packed
+        packet = (
+            struct.pack("!IHBB", 6 << 28, 24, 58, 255)
+            + addresses
+            + bytes((kind, 0, 0, 0))
+            + bytes(4)
+            + target.packed
+        )
+        return Frame(at=0, host="one", sent=True, data=bytes(12) + b"\x86\xdd" + packet).announces
+
+    assert announced("ff02::1", 136) == target
+    assert announced("fe80::2", 136) is None
+    assert announced("ff02::1", 134) is None
+
+
 def test_the_switch_records_each_frame_once_whatever_the_partition(network: Network) -> None:
     """Floods, unicasts and separate segments: each frame is there once, with its sender."""
     with network.lan.capture() as capture:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.lab.conftest import ETHERTYPE
 from triocarp.lab import AddressFlag, Holders, Lan, private_network
 
 if TYPE_CHECKING:
@@ -190,6 +191,41 @@ def test_a_block_is_one_way_until_healed(network: Network) -> None:
     network.lan.heal()
     assert network.heard(network.one, network.two)
     assert network.heard(network.one, network.client)
+
+
+@pytest.mark.programs("nft")
+def test_a_block_may_be_of_some_frames_only(network: Network) -> None:
+    """What does not match gets through."""
+    network.lan.block(network.one, network.two, "ether type 0x0800")
+    assert network.heard(network.one, network.two)
+    network.lan.heal()
+    network.lan.block(network.one, network.two, f"ether type {ETHERTYPE:#06x}")
+    assert network.silent(network.one, network.two)
+
+
+def test_a_host_may_have_two_interfaces_on_two_segments(network: Network) -> None:
+    """Each is a cable, a MAC and a segment of its own; the host's addresses are watched on both."""
+    one, two = network.one, network.two
+    side = network.lan.add_interface(one, "eth1", "10.1.0.1/24")
+    network.lan.partition([one, network.client], [side, two])
+    with Holders([one, two], "10.0.0.100") as holders:
+        side.add_address("10.0.0.100/32")
+        holders.wait_until_holder(one)
+        side.lose_carrier()
+        carriers = (one.carrier, side.carrier)
+        side.remove_interface()
+        holders.wait_until_holder()
+        side.create_interface()
+
+    assert (side.name, side.mac, side.namespace) == ("one-eth1", "02:00:00:00:00:04", one.namespace)
+    assert carriers == (True, False)
+    # What listens on all interfaces hears both segments, and nothing goes from the one to the other.
+    assert network.heard(two, one)
+    assert network.heard(network.client, one)
+    assert network.silent(two, network.client)
+    assert [str(address.ip) for address in side.addresses()] == ["10.1.0.1/24"]
+    with pytest.raises(ValueError, match="one-eth1"):
+        network.lan.add_interface(one, "eth1", "10.1.0.2/24")
 
 
 def test_programs_run_on_their_host(network: Network) -> None:

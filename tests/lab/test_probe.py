@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from triocarp.lab import INTERFACE, Host, Probe, clock
+from triocarp.lab import INTERFACE, Host, Lan, Probe, clock
 
 if TYPE_CHECKING:
     from tests.lab.conftest import Network
@@ -96,3 +96,21 @@ def test_an_address_that_nobody_ever_held_has_no_outage(network: Network) -> Non
 
     assert [outage.before_mac for outage in probe.outages()] == [network.one.mac]
     assert probe.outages(since=later.at + 1) == ()
+
+
+def test_an_ipv6_address_is_probed_like_another() -> None:
+    """Every probe is answered, by the MAC of its holder, until it is gone."""
+    with Lan(ipv6=True) as lan:
+        holder = lan.add_host("one", "10.0.0.1/24", "2001:db8::1/64")
+        client = lan.add_host("client", "10.0.0.9/24", "2001:db8::9/64")
+        holder.add_address("2001:db8::100/128")
+        with Probe(client, "2001:db8::100") as probe:
+            first = probe.wait_for_reply(since=clock.now() + 50 * clock.MILLISECOND)
+            outages = probe.outages()
+            removed = clock.now()
+            holder.remove_address("2001:db8::100/128")
+            with pytest.raises(TimeoutError, match="no reply"):
+                probe.wait_for_reply(since=removed + clock.MILLISECOND, timeout_s=0.05)
+
+    assert first.mac == holder.mac
+    assert outages == ()

@@ -12,7 +12,7 @@ from triocarp.lab import INTERFACE
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.kernel.daemons import Site
+    from tests.kernel.daemons import Stage
     from triocarp.lab import Host
 
 LATE_S: Final = 1
@@ -27,7 +27,7 @@ exec ip addr {action} "$2/32" dev "$1"
 class UcarpMaker:
     """Starts ucarps at a site."""
 
-    def __init__(self, site: Site, program: str) -> None:
+    def __init__(self, site: Stage, program: str) -> None:
         """Write the scripts.
 
         Args:

@@ -8,7 +8,8 @@ import enum
 import math
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, assert_never, final
 
@@ -51,6 +52,24 @@ class Level(enum.Enum):
 
 
 @final
+@dataclass(slots=True)
+class _HeldBack:
+    """Lines of one kind that the rate limit holds back.
+
+    Attributes:
+        level: of the line.
+        report: the last of them.
+        count: how many there are.
+        tell_at: when to tell of them at the latest, in seconds of trio's clock; infinite until that is decided.
+    """
+
+    level: Level
+    report: Report
+    count: int = 0
+    tell_at: float = math.inf
+
+
+@final
 class EventLog:
     """The real `ReportPort`.
 
@@ -74,7 +93,7 @@ class EventLog:
         self._limit = RateLimit()
         self._waiting: deque[tuple[float, Report]] = deque(maxlen=_WAITING_MAX)
         self._woken = trio.Event()
-        self._held_back: dict[tuple[object, int | None], tuple[Level, Report, int]] = {}
+        self._held_back: dict[tuple[object, int | None], _HeldBack] = {}
 
     def report(self, report: Report) -> None:
         """Take note; see `triocarp.core.ports.ReportPort`.
@@ -119,17 +138,21 @@ class EventLog:
     async def serve(self) -> None:
         """Write what was taken note of, until cancelled."""
         while True:
-            with trio.move_on_after(INTERVAL / SECOND if self._held_back else math.inf):
+            with trio.move_on_at(min((held.tell_at for held in self._held_back.values()), default=math.inf)):
                 await self._woken.wait()
                 self._woken = trio.Event()
                 self.flush()
+                # Other reports may come all the time, quiet ones too: they must not put this off.
+                for held in self._held_back.values():
+                    held.tell_at = min(held.tell_at, trio.current_time() + INTERVAL / SECOND)
                 continue
-            self._tell_held_back()
+            now = trio.current_time()
+            self._tell_held_back([kind for kind, held in self._held_back.items() if held.tell_at <= now])
 
     def finish(self) -> None:
         """Write what was taken note of, and what the rate limit held back."""
         self.flush()
-        self._tell_held_back()
+        self._tell_held_back(list(self._held_back))
 
     def flush(self) -> None:
         """Write what was taken note of."""
@@ -163,20 +186,20 @@ class EventLog:
     def _repeated(self, instant: float, level: Level, kind: tuple[object, int | None], report: Report) -> None:
         held_back = self._limit.admit(kind, self._clock())
         if held_back is None:
-            count = self._held_back[kind][2] if kind in self._held_back else 0
-            self._held_back[kind] = (level, report, count + 1)
+            held = self._held_back.setdefault(kind, _HeldBack(level, report))
+            held.report, held.count = report, held.count + 1
         else:
             self._held_back.pop(kind, None)
             more = f" ({held_back} more like it since the last line)" if held_back else ""
             self._compose(instant, level, self._whose(report) + explain(report) + more)
 
-    def _tell_held_back(self) -> None:
-        """Write the last of each kind that was held back, when no more of them come."""
-        for kind, (level, report, count) in self._held_back.items():
+    def _tell_held_back(self, kinds: Iterable[tuple[object, int | None]]) -> None:
+        """Write the last of each of these kinds, when no more of them come."""
+        for kind in kinds:
+            held = self._held_back.pop(kind)
             self._limit.admit(kind, self._clock())
-            text = f"{self._whose(report)}{explain(report)} ({count} like it since the last line)"
-            self._compose(time.time(), level, text)
-        self._held_back.clear()
+            text = f"{self._whose(held.report)}{explain(held.report)} ({held.count} like it since the last line)"
+            self._compose(time.time(), held.level, text)
 
     def _whose(self, report: Report) -> str:
         """Return the virtual host that a line is about, in FreeBSD's notation, where there is more than one."""

@@ -53,6 +53,11 @@ _ANCILLARY_BYTES: Final = socket.CMSG_SPACE(_TIMESPEC.size)
 _AWAIT_STAMPS_S: Final = 5
 _ETHERNET_BYTES: Final = 14
 _ARP: Final = struct.Struct("!HHBBH6s4s6s4s")
+_IPV6_BYTES: Final = 40
+_IPV6_DESTINATION: Final = slice(24, 40)
+_ALL_NODES: Final = ipaddress.IPv6Address("ff02::1").packed
+_NEIGHBOUR_ADVERTISEMENT: Final = 136
+_NEIGHBOUR_TARGET: Final = slice(_IPV6_BYTES + 8, _IPV6_BYTES + 24)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,8 +105,14 @@ class Frame:
         return self.payload[offset]
 
     @property
-    def announces(self) -> ipaddress.IPv4Address | None:
-        """The address that it announces, when it is a gratuitous ARP request or reply."""
+    def announces(self) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+        """The address that it announces: by a gratuitous ARP, or by a neighbour advertisement to all."""
+        if self.ip_protocol == socket.IPPROTO_ICMPV6:
+            is_to_all = self.payload[_IPV6_DESTINATION] == _ALL_NODES
+            if len(self.payload) < _NEIGHBOUR_TARGET.stop or not is_to_all:
+                return None
+            is_advertisement = self.payload[_IPV6_BYTES] == _NEIGHBOUR_ADVERTISEMENT
+            return ipaddress.IPv6Address(self.payload[_NEIGHBOUR_TARGET]) if is_advertisement else None
         if self.ethertype != ETHERTYPE_ARP or len(self.payload) < _ARP.size:
             return None
         sender, target = _ARP.unpack_from(self.payload)[6::2]

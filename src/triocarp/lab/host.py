@@ -58,8 +58,12 @@ _IPV6_QUIET: Final = {
 class Host:
     """A host on a `Lan`, which makes it (`Lan.add_host`) and closes it.
 
+    One with several interfaces (`Lan.add_interface`) has an object for each, and what is said of `eth0` here holds
+    for that interface.
+
     Attributes:
         name: What the LAN calls it.
+        interface: The name of its interface, `eth0`.
         ip: Its own address with the prefix length.
         further: More of its own addresses.
         mac: The Ethernet address of its `eth0`.
@@ -84,6 +88,8 @@ class Host:
         bridge: int,
         label: str,
         ipv6: bool,
+        interface: str = INTERFACE,
+        beside: tuple[Host, ...] = (),
     ) -> None:
         """Create the host and plug it in.
 
@@ -97,27 +103,32 @@ class Host:
             bridge: The index of the bridge that it starts on.
             label: The name for `ip netns`.
             ipv6: Whether its kernel speaks IPv6.
+            interface: The name of its interface.
+            beside: The interfaces that the host has already.
         """
         self.name = name
+        self.interface = interface
         self.ip = ip
         self.further = further
         self.mac = f"02:00:00:00:00:{number:02x}"
-        self.interface_index = 1
+        # What is made again gets the next index, so each interface has a hundred.
+        self.interface_index = 1 + 100 * len(beside)
         self.port = f"port{number}"
         self.port_index = FIRST_PORT + number
         self.bridge = bridge
-        self.number = number
-        self.switch_namespace = switch_namespace
+        self.number: int = beside[0].number if beside else number
+        self.switch_namespace: NetworkNamespace = switch_namespace
         self._switch = switch
         self._plugged = False
-        self.namespace = NetworkNamespace(label)
+        self.namespace: NetworkNamespace = beside[0].namespace if beside else NetworkNamespace(label)
         self._rtnetlink = self.namespace.call(Rtnetlink)
         try:
-            self.namespace.set_sysctls({**_PINNED, **(_IPV6_QUIET if ipv6 else IPV6_OFF)})
-            # Under this number, the notifications of this host's kernel can be heard in the switch's
-            # namespace.
-            self._switch.name_namespace(self.namespace.descriptor, number)
-            self._rtnetlink.set_up(1, up=True)
+            if not beside:
+                self.namespace.set_sysctls({**_PINNED, **(_IPV6_QUIET if ipv6 else IPV6_OFF)})
+                # Under this number, the notifications of this host's kernel can be heard in the switch's
+                # namespace.
+                self._switch.name_namespace(self.namespace.descriptor, number)
+                self._rtnetlink.set_up(1, up=True)
             self.create_interface()
         except BaseException:
             self.close()
@@ -160,7 +171,7 @@ class Host:
 
     def capture(self, bpf: Sequence[BpfInstruction] = ()) -> Capture:
         """Start to record what `eth0` sends and receives; see `Capture`."""
-        return Capture(self.namespace, {INTERFACE: self.name}, incoming_only=False, bpf=bpf)
+        return Capture(self.namespace, {self.interface: self.name}, incoming_only=False, bpf=bpf)
 
     # The cable and the interface
 
@@ -206,7 +217,7 @@ class Host:
             port=self.port,
             index=self.port_index,
             bridge=self.bridge,
-            peer=INTERFACE,
+            peer=self.interface,
             peer_index=self.interface_index,
             mac=self.mac,
             namespace=self.namespace.descriptor,

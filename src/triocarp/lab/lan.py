@@ -132,6 +132,40 @@ class Lan:
         self._hosts[name] = host
         return host
 
+    def add_interface(self, host: Host, interface: str, ip: str, *further: str) -> Host:
+        """Give a host another interface, with a cable and a port of its own.
+
+        Args:
+            host: The host, as `add_host` returned it.
+            interface: What to call the interface, like `eth1`.
+            ip: Its address with the prefix length.
+            further: More of its addresses.
+
+        Returns:
+            The same host, as seen from that interface; the LAN calls it `HOST-INTERFACE`. What watches the host's
+            addresses (`Holders`) is told about those of all its interfaces when it is given the host itself.
+        """
+        name = f"{host.name}-{interface}"
+        beside = tuple(one for one in self._hosts.values() if one.namespace is host.namespace)
+        if name in self._hosts or len(self._hosts) >= _MAXIMUM_HOSTS:
+            raise ValueError(
+                f"a LAN has up to {_MAXIMUM_HOSTS} ports of different names; {name!r} is one too many"
+            )
+        self._hosts[name] = Host(
+            name=name,
+            ip=ipaddress.ip_interface(ip),
+            further=tuple(map(ipaddress.ip_interface, further)),
+            number=len(self._hosts) + 1,
+            switch_namespace=self.namespace,
+            switch=self._rtnetlink,
+            bridge=_SWITCH_BRIDGE,
+            label="",
+            ipv6=self._ipv6,
+            interface=interface,
+            beside=beside,
+        )
+        return self._hosts[name]
+
     def capture(self, bpf: Sequence[BpfInstruction] = ()) -> Capture:
         """Start to record each frame once, as it enters the switch, with its sender; see `Capture`."""
         ports = {host.port: host.name for host in self._hosts.values()}
@@ -152,8 +186,13 @@ class Lan:
             for host in group:
                 host.move_to(_SWITCH_BRIDGE + number)
 
-    def block(self, source: Host, destination: Host) -> None:
-        """Drop all frames from one host to another; the other way stays open.
+    def block(self, source: Host, destination: Host, match: str = "") -> None:
+        """Drop frames from one host to another; the other way stays open.
+
+        Args:
+            source: The one.
+            destination: The other.
+            match: Which frames, in the words of `nft`, like `ip6 nexthdr 112`; all when empty.
 
         Raises:
             FileNotFoundError: the program `nft` is missing.
@@ -162,7 +201,7 @@ class Lan:
         self._nft(
             "add table bridge lab\n"
             "add chain bridge lab forward { type filter hook forward priority 0; }\n"
-            f"add rule bridge lab forward iifname {source.port} oifname {destination.port} drop\n"
+            f"add rule bridge lab forward iifname {source.port} oifname {destination.port} {match} drop\n"
         )
 
     def heal(self) -> None:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 _SOL_RAW: Final = 255
 _ICMP_FILTER: Final = 1
+_ICMP6_FILTER: Final = 1
 _START_S: Final = 5
 # One probe answered late is the scheduler's doing; this many in a row had nobody to answer them.
 _LATE_PROBES: Final = 2
@@ -85,7 +86,7 @@ class Probe:
 
         Args:
             host: The client.
-            address: The virtual IPv4 address.
+            address: The virtual address.
             interval_ns: From one request to the next, in nanoseconds.
 
         Raises:
@@ -233,9 +234,10 @@ def _start(host: Host, address: str, interval_ns: int) -> subprocess.Popen[bytes
     """Open the sockets on the host and start the process that uses them."""
     identifier = random.SystemRandom().randrange(1 << 16)
     offset, _error = clock.realtime_offset()
+    open_sender, replies = (_open_sender6, _echo_replies6) if ":" in address else (_open_sender, _echo_replies)
     with (
-        host.call(_open_sender) as sender,
-        host.call(lambda: open_packet_socket(_echo_replies(identifier), incoming_only=True)) as receiver,
+        host.call(open_sender) as sender,
+        host.call(lambda: open_packet_socket(replies(identifier), incoming_only=True)) as receiver,
     ):
         argv = [sys.executable, "-I", "-S", str(Path(probe_client.__file__))]
         values = [sender.fileno(), receiver.fileno(), identifier, interval_ns, offset]
@@ -254,6 +256,13 @@ def _open_sender() -> socket.socket:
     return sender
 
 
+def _open_sender6() -> socket.socket:
+    """Open the same of ICMPv6."""
+    sender = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
+    sender.setsockopt(socket.IPPROTO_ICMPV6, _ICMP6_FILTER, b"\xff" * 32)
+    return sender
+
+
 def _echo_replies(identifier: int) -> tuple[BpfInstruction, ...]:
     """Return the BPF program that accepts the ICMP echo replies with an identifier."""
     return (
@@ -264,6 +273,22 @@ def _echo_replies(identifier: int) -> tuple[BpfInstruction, ...]:
         (0x30, 0, 0, 34),  # the ICMP type, behind an IP header without options
         (0x15, 0, 3, 0),
         (0x28, 0, 0, 38),  # the identifier
+        (0x15, 0, 1, identifier),
+        (0x06, 0, 0, 0xFFFF),
+        (0x06, 0, 0, 0),
+    )
+
+
+def _echo_replies6(identifier: int) -> tuple[BpfInstruction, ...]:
+    """Return the same of ICMPv6."""
+    return (
+        (0x28, 0, 0, 12),  # the ethertype
+        (0x15, 0, 7, 0x86DD),
+        (0x30, 0, 0, 20),  # the next header
+        (0x15, 0, 5, socket.IPPROTO_ICMPV6),
+        (0x30, 0, 0, 54),  # the ICMPv6 type
+        (0x15, 0, 3, 129),
+        (0x28, 0, 0, 58),  # the identifier
         (0x15, 0, 1, identifier),
         (0x06, 0, 0, 0xFFFF),
         (0x06, 0, 0, 0),

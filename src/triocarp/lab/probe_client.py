@@ -4,7 +4,7 @@ It is a process because a thread would wait for its interpreter's lock, and it i
 standard library, so that it starts in 10 ms. Its sockets are opened by the parent, in the right namespace,
 and inherited.
 
-Arguments: the IPv4 address to probe; descriptor of a raw ICMP socket; descriptor of a packet socket that
+Arguments: the address to probe; descriptor of a raw ICMP or ICMPv6 socket; descriptor of a packet socket that
 receives its echo replies with the kernel's time stamps; ICMP identifier; interval in ns; what to add to a
 stamp of the wall clock, in ns. Standard output: a stream of `RECORD`s. The end of standard input ends the
 process.
@@ -27,8 +27,10 @@ SENT: Final = 0
 REPLIED: Final = 1
 
 _ECHO_REQUEST: Final = 0x0800
+_ECHO_REQUEST6: Final = 0x8000
 _ECHO: Final = struct.Struct("!HHHH")
 _SEQUENCE_OFFSET: Final = 14 + 20 + 6
+_SEQUENCE_OFFSET6: Final = 14 + 40 + 6
 _TIMESPEC: Final = struct.Struct("@ll")
 _ANCILLARY_BYTES: Final = socket.CMSG_SPACE(_TIMESPEC.size)
 _BATCH_NS: Final = 10_000_000
@@ -54,13 +56,15 @@ class Client:
         """Take over the sockets.
 
         Args:
-            address: The IPv4 address to probe.
-            sender: A raw ICMP socket.
+            address: The address to probe.
+            sender: A raw ICMP or ICMPv6 socket.
             receiver: A packet socket.
             identifier: The ICMP identifier.
             offset: What to add to a stamp of the wall clock, in ns.
         """
         self._address = (address, 0)
+        self._ipv6 = ":" in address
+        self._sequence_offset = _SEQUENCE_OFFSET6 if self._ipv6 else _SEQUENCE_OFFSET
         self._sender = sender
         self._receiver = receiver
         self._identifier = identifier
@@ -71,9 +75,11 @@ class Client:
     def send(self) -> None:
         """Send one echo request; the kernel's refusal (no route, no neighbour) counts as a loss."""
         low = self._next & 0xFFFF
-        total = _ECHO_REQUEST + self._identifier + low
+        kind = _ECHO_REQUEST6 if self._ipv6 else _ECHO_REQUEST
+        total = kind + self._identifier + low
+        # That of ICMPv6, which covers addresses, too, the kernel puts in.
         checksum = ~((total & 0xFFFF) + (total >> 16)) & 0xFFFF
-        request = _ECHO.pack(_ECHO_REQUEST, checksum, self._identifier, low)
+        request = _ECHO.pack(kind, checksum, self._identifier, low)
         self._records.append(RECORD.pack(SENT, self._next, time.clock_gettime_ns(time.CLOCK_BOOTTIME), b""))
         self._next += 1
         try:
@@ -91,7 +97,7 @@ class Client:
             except OSError:  # ENETDOWN, told once when an interface goes down; the socket works on
                 continue
             seconds, nanoseconds = _TIMESPEC.unpack(ancillary[0][2])
-            low = int.from_bytes(data[_SEQUENCE_OFFSET : _SEQUENCE_OFFSET + 2])
+            low = int.from_bytes(data[self._sequence_offset : self._sequence_offset + 2])
             last = self._next - 1
             sequence = last - ((last - low) & 0xFFFF)
             at = seconds * 1_000_000_000 + nanoseconds + self._offset
