@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from tests.bench.calm import Calm
 from tests.bench.lane import Lane
-from tests.bench.scenarios import BY_NAME, IMPLEMENTATIONS
+from tests.bench.scenarios import BY_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -35,16 +35,16 @@ class Job:
 
     Attributes:
         scenario: Its name.
-        implementations: Their names.
+        names: Who is measured.
         repetitions: How many.
     """
 
     scenario: str
-    implementations: tuple[str, ...]
+    names: tuple[str, ...]
     repetitions: int
 
     def __str__(self) -> str:
-        return f"{self.scenario}, {' and '.join(self.implementations)}, {self.repetitions} times"
+        return f"{self.scenario}, {' and '.join(self.names)}, {self.repetitions} times"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -87,16 +87,16 @@ def run(scenarios: Sequence[Scenario], *, repetitions: int, lanes: int) -> Resul
 
 def _jobs(scenario: Scenario, repetitions: int, lanes: int) -> Iterable[Job]:
     """Divide a scenario, so that no lane is left with a long one at the end."""
-    names = tuple(one.name for one in scenario.players())
+    names = tuple(scenario.players())
     if scenario.together:
         if names:
-            yield Job(scenario=scenario.name, implementations=names, repetitions=repetitions)
+            yield Job(scenario=scenario.name, names=names, repetitions=repetitions)
         return
     parts = 2 if lanes > 1 and repetitions > 3 else 1
     for name in names:
         for part in range(parts):
             share = repetitions // parts + (part < repetitions % parts)
-            yield Job(scenario=scenario.name, implementations=(name,), repetitions=share)
+            yield Job(scenario=scenario.name, names=(name,), repetitions=share)
 
 
 def _work(pool: ProcessPoolExecutor, jobs: Sequence[Job], results: Results) -> None:
@@ -127,7 +127,7 @@ def _do(job: Job) -> tuple[Samples, str, float]:
     failure = ""
     lane.samples.clear()
     try:
-        BY_NAME[job.scenario].play(lane, [IMPLEMENTATIONS[name] for name in job.implementations], job.repetitions)
+        BY_NAME[job.scenario].play(lane, job.names, job.repetitions)
     except Exception as error:  # noqa: BLE001 - one scenario that did not happen shall not hide the others
         where = traceback.extract_tb(error.__traceback__)[-1].name
         failure = f"{type(error).__name__} in {where}: {error}"

@@ -15,7 +15,8 @@ class Figure(enum.Enum):
     """What is measured. The values are what the table calls it, with the unit.
 
     An overhead is what comes on top of the protocol's own timer: it counts from the instant at which the
-    backup's dead timer was due, which is the dead master's last advertisement plus the dead time.
+    backup's dead timer was due, which is the dead master's last advertisement plus the dead time. Among many
+    virtual hosts, "of each" means that every one is a measurement, and "last" the last of all.
     """
 
     OUTAGE = "client's outage, ms"
@@ -36,6 +37,21 @@ class Figure(enum.Enum):
     PROCESSOR_BACKUP = "CPU as backup, % of a core"
     FALSE_FAILOVERS = "false failovers"
     LATENESS = "advertisements late by, ms"
+    START_ALL = "start to master of the last, ms"
+    MOVED = "overhead to ARP, of each, ms"
+    MOVED_ALL = "last timer due to last ARP, ms"
+    LEFT_ALL = "SIGTERM to last ARP, ms"
+    RATE = "forged ones sent, 1/s"
+    LOSSES = "times the master gave up"
+    LOGGED = "longer log, KiB"
+    READ = "read an IP packet, us"
+    DISSECT = "packet to fields, no HMAC, us"
+    VERIFY = "parse and verify, us"
+    BUILD = "build and sign, us"
+    HEAR = "a backup hears its master, us"
+    HEAR_SEALED = "the same, sealed (enforce), us"
+    SEND = "a master's timer: it sends, us"
+    SEND_SEALED = "the same, sealed, us"
 
 
 COUNTED: Final = frozenset({Figure.CUT_OFF_RUNS})

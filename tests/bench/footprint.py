@@ -51,11 +51,11 @@ def idles(lane: Lane, implementations: Sequence[Implementation], repetitions: in
         for group in groups:
             group.hear(group.servers[0])
         for _ in range(repetitions):
-            _watch(lane, groups)
+            watch(lane, groups)
 
 
-def _watch(lane: Lane, groups: Sequence[Group]) -> None:
-    """Count for one window."""
+def watch(lane: Lane, groups: Sequence[Group]) -> None:
+    """Count for one window what the masters and the backups use."""
     servers = [(server, role) for group in groups for server, role in zip(group.servers, _ROLES, strict=True)]
     before = [(clock.now(), server.daemon.processor_time()) for server, _role in servers]
     time.sleep(WINDOW_S)

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from tests.bench.process import Daemon
-from tests.bench.settings import VIRTUAL_ADDRESS
+from tests.bench.settings import PREFIX_LENGTH, VIRTUAL_ADDRESS
 from triocarp.lab import Holders, Lan, Probe, clock
 
 if TYPE_CHECKING:
@@ -28,7 +28,12 @@ _NAMES: Final = ("one", "two", "three")
 _STEP_S: Final = 0.002
 _PATIENCE_S: Final = 15
 _START_MS: Final = 600
+ATTACKER: Final = bytes.fromhex("066600000001")
+"""The MAC of who sends what no member of the group has sent: far too much of it to be recorded."""
+
 _ADVERTISEMENTS_AND_ARP: Final = (
+    (0x28, 0, 0, 6),  # the sender's first two bytes
+    (0x15, 6, 0, int.from_bytes(ATTACKER[:2])),
     (0x28, 0, 0, 12),  # the ethertype
     (0x15, 3, 0, 0x0806),
     (0x15, 0, 3, 0x0800),
@@ -77,9 +82,9 @@ class Server:
 
     def start(self) -> Daemon:
         """Start the daemon, and wait until it takes part."""
-        command = self.implementation.command(self.host, self.settings, self._directory)
+        commands = self.implementation.commands(self.host, self.settings, self._directory)
         with self._lane.undisturbed(_START_MS):
-            self._daemon = Daemon(self.host, command, self.implementation.ready)
+            self._daemon = Daemon(self.host, commands, self.implementation.ready)
             self._daemon.wait_until_ready()
         return self._daemon
 
@@ -118,10 +123,10 @@ class Group:
             stack.enter_context(lane.undisturbed(_START_MS))
             self.lan = stack.enter_context(Lan())
             self.servers = tuple(
-                Server(lane, self.lan.add_host(name, f"10.0.0.{number}/24"), *member)
+                Server(lane, self.lan.add_host(name, f"10.0.0.{number}/{PREFIX_LENGTH}"), *member)
                 for number, (name, member) in enumerate(zip(_NAMES, members, strict=False), start=1)
             )
-            self.client = self.lan.add_host("client", "10.0.0.9/24")
+            self.client = self.lan.add_host("client", f"10.0.0.9/{PREFIX_LENGTH}")
             hosts = [server.host for server in self.servers]
             self.holders = stack.enter_context(Holders(hosts, VIRTUAL_ADDRESS))
             self.capture = stack.enter_context(self.lan.capture(_ADVERTISEMENTS_AND_ARP))

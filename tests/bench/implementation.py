@@ -17,17 +17,12 @@ if TYPE_CHECKING:
 _PATH: Final = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
 
 
-class Implementation(Protocol):
-    """A daemon that keeps a virtual address on one of several hosts."""
+class Contender(Protocol):
+    """What has a column of a table."""
 
     @property
     def name(self) -> str:
         """What the table calls it."""
-        ...
-
-    @property
-    def ready(self) -> str:
-        """Words of its log from which on it takes part."""
         ...
 
     def installed(self) -> bool:
@@ -35,7 +30,16 @@ class Implementation(Protocol):
         ...
 
     def supports(self, settings: Settings) -> bool:
-        """Tell whether it can keep a group together with these settings."""
+        """Tell whether it can do its work with these settings."""
+        ...
+
+
+class Implementation(Contender, Protocol):
+    """A daemon that keeps virtual addresses, each on one of several hosts."""
+
+    @property
+    def ready(self) -> str:
+        """Words of its log from which on it takes part."""
         ...
 
     def interval(self, settings: Settings) -> int:
@@ -46,8 +50,8 @@ class Implementation(Protocol):
         """Return how long a backup waits for an advertisement by the protocol's rules, in nanoseconds."""
         ...
 
-    def command(self, host: Host, settings: Settings, directory: Path) -> Sequence[str]:
-        """Return the command that runs it in the foreground, logging to its standard streams.
+    def commands(self, host: Host, settings: Settings, directory: Path) -> Sequence[Sequence[str]]:
+        """Return the commands that together are it, each in the foreground, logging to its standard streams.
 
         Args:
             host: Where it will run.

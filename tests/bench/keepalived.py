@@ -1,4 +1,4 @@
-"""keepalived with one VRRP instance.
+"""keepalived with a VRRP instance for each virtual host.
 
 VRRP's priority is CARP's advskew from the other end: 256 - advskew. Priority 255 is kept for the owner of an
 address, which is master from the first moment, so that advskew 0 and 1 become 254. Seconds are VRRPv2's,
@@ -22,11 +22,13 @@ if TYPE_CHECKING:
     from triocarp.lab import Host
 
 _SHORTEST_INTERVAL: Final = 10 * MILLISECOND
-_CONFIGURATION: Final = """\
+_GLOBAL: Final = """\
 global_defs {{
     vrrp_version {version}
 }}
-vrrp_instance bench {{
+"""
+_INSTANCE: Final = """\
+vrrp_instance bench{vhid} {{
     state BACKUP
     interface {interface}
     virtual_router_id {vhid}
@@ -53,7 +55,8 @@ class Keepalived:
 
     def supports(self, settings: Settings) -> bool:
         """See `Implementation.supports`: its shortest interval is 10 ms."""
-        return settings.advbase_s > 0 or settings.advskew * SECOND // 256 >= _SHORTEST_INTERVAL
+        fast_enough = settings.advbase_s > 0 or settings.advskew * SECOND // 256 >= _SHORTEST_INTERVAL
+        return fast_enough and not settings.sealed
 
     def interval(self, settings: Settings) -> int:
         """See `Implementation.interval`: skew is no part of it in VRRP, so below a second it stands for 10 ms."""
@@ -65,33 +68,37 @@ class Keepalived:
         skew_unit = (interval if settings.advbase_s == 0 else SECOND) // 256
         return 3 * interval + (256 - _priority(settings)) * skew_unit
 
-    def command(self, host: Host, settings: Settings, directory: Path) -> Sequence[str]:
-        """See `Implementation.command`."""
+    def commands(self, host: Host, settings: Settings, directory: Path) -> Sequence[Sequence[str]]:
+        """See `Implementation.commands`."""
         del host
         numbers = [directory / "keepalived.pid", directory / "vrrp.pid"]
         for left_over in numbers:  # by a crash; after a real one /run is empty
             left_over.unlink(missing_ok=True)
         configuration = directory / "keepalived.conf"
-        configuration.write_text(
-            _CONFIGURATION.format(
-                version=2 if settings.advbase_s else 3,
+        configuration.write_text(self._configuration(settings), encoding="ascii")
+        return [
+            [
+                program("keepalived") or "keepalived",
+                *("--dont-fork", "--log-console", "--log-detail", "--vrrp"),
+                f"--use-file={configuration}",
+                f"--pid={numbers[0]}",
+                f"--vrrp_pid={numbers[1]}",
+            ]
+        ]
+
+    def _configuration(self, settings: Settings) -> str:
+        return _GLOBAL.format(version=2 if settings.advbase_s else 3) + "".join(
+            _INSTANCE.format(
                 interface=INTERFACE,
-                vhid=group.VHID,
+                vhid=vhid,
                 priority=_priority(settings),
                 interval_s=self.interval(settings) / SECOND,
                 preemption="" if settings.preempt else "nopreempt",
-                address=group.VIRTUAL_ADDRESS,
+                address=address,
                 prefix_length=group.PREFIX_LENGTH,
-            ),
-            encoding="ascii",
+            )
+            for vhid, address in settings.shares.items()
         )
-        return [
-            program("keepalived") or "keepalived",
-            *("--dont-fork", "--log-console", "--log-detail", "--vrrp"),
-            f"--use-file={configuration}",
-            f"--pid={numbers[0]}",
-            f"--vrrp_pid={numbers[1]}",
-        ]
 
 
 def _priority(settings: Settings) -> int:

@@ -52,10 +52,10 @@ def _beside_loops(
             time.sleep(repetitions * LOAD_S_PER_REPETITION)
             end = clock.now()
         for group in groups:
-            _evaluate(lane, group, begin, end)
+            evaluate(lane, group, begin, end)
 
 
-def _evaluate(lane: Lane, group: Group, begin: int, end: int) -> None:
+def evaluate(lane: Lane, group: Group, begin: int, end: int) -> None:
     """Find takeovers that nobody needed, and how late the advertisements of masters were."""
     name = group.servers[0].implementation.name
     takeovers = [one for one in group.holders.holdings if begin <= one.since < end]

@@ -1,40 +1,42 @@
-"""The results as a table, and as JSON."""
+"""The results as tables, and as JSON."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
 from tests.bench.figures import COUNTED
-from tests.bench.scenarios import IMPLEMENTATIONS
+from tests.bench.scenarios import OURS
 from tests.bench.spread import FOREVER, Spread
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from tests.bench.campaign import Results
     from tests.bench.figures import Figure, Target
-    from tests.bench.implementation import Implementation
+    from tests.bench.implementation import Contender
     from tests.bench.scenarios import Scenario
 
-OURS: Final = "carpd"
 _WIDTHS: Final = (35, 21, 21, 21, 15)
 
 
 def lines(scenarios: Sequence[Scenario], results: Results, repetitions: int) -> Iterable[str]:
-    """Yield the lines of the table.
+    """Yield the lines of the tables: one for each set of columns.
 
     Args:
-        scenarios: Which, in the order of the table.
+        scenarios: Which, in the order of the tables.
         results: What was measured.
         repetitions: Of each.
     """
     yield f"min / median / max of {repetitions} repetitions; an overhead counts from the dead timer's due instant"
-    yield ""
-    yield _line("", *IMPLEMENTATIONS, "target", "")
+    columns: Mapping[str, Contender] = {}
     for scenario in scenarios:
+        if scenario.contenders.keys() != columns.keys():
+            columns = scenario.contenders
+            yield ""
+            yield _line("", *columns, "target", "")
         yield scenario.title.format(seconds=repetitions * scenario.seconds)
         for figure, target in scenario.figures.items():
-            cells = [_cell(scenario, one, figure, results) for one in IMPLEMENTATIONS.values()]
+            cells = [_cell(scenario, one, figure, results) for one in columns.values()]
             ours = results.samples.get((scenario.name, OURS, figure))
             verdict = "" if target is None or not ours else _verdict(target, ours)
             yield _line(f"  {figure.value}", *cells, "" if target is None else str(target), verdict)
@@ -49,12 +51,12 @@ def as_json(results: Results) -> dict[str, object]:
     return {"measurements": measurements, "failures": results.failures}
 
 
-def _cell(scenario: Scenario, implementation: Implementation, figure: Figure, results: Results) -> str:
-    if not implementation.installed():
-        return "not installed"
-    if not scenario.admits(implementation):
+def _cell(scenario: Scenario, contender: Contender, figure: Figure, results: Results) -> str:
+    if not scenario.admits(contender, figure):
         return "-"
-    values = results.samples.get((scenario.name, implementation.name, figure))
+    if not contender.installed():
+        return "not installed"
+    values = results.samples.get((scenario.name, contender.name, figure))
     if not values:
         return "did not happen"
     return f"{sum(values):g} of {len(values)}" if figure in COUNTED else str(Spread.of(values))

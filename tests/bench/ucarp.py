@@ -1,4 +1,4 @@
-"""ucarp with the pair of scripts that its manual shows."""
+"""ucarp with the pair of scripts that its manual shows, and a process for each virtual host."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Ucarp:
 
         With advbase 0 its dead time is its interval, so that backups take over all the time.
         """
-        return settings.advbase_s > 0
+        return settings.advbase_s > 0 and not settings.sealed
 
     def interval(self, settings: Settings) -> int:
         """See `Implementation.interval`."""
@@ -43,8 +43,8 @@ class Ucarp:
         """See `Implementation.dead_time`."""
         return timing.dead_time(settings.advbase_s, settings.advskew, DEAD_RATIO, multiplies_advskew=False)
 
-    def command(self, host: Host, settings: Settings, directory: Path) -> Sequence[str]:
-        """See `Implementation.command`."""
+    def commands(self, host: Host, settings: Settings, directory: Path) -> Sequence[Sequence[str]]:
+        """See `Implementation.commands`."""
         scripts = {"upscript": "add", "downscript": "del"}
         for name, verb in scripts.items():
             script = directory / name
@@ -53,9 +53,12 @@ class Ucarp:
             )
             script.chmod(0o755)
         return [
-            program("ucarp") or "ucarp",
-            *ucarp_options(host, settings, directory),
-            *(f"--{name}={directory / name}" for name in scripts),
-            "--shutdown",
-            "--facility=none",
+            [
+                program("ucarp") or "ucarp",
+                *ucarp_options(host, settings, directory, vhid),
+                *(f"--{name}={directory / name}" for name in scripts),
+                "--shutdown",
+                "--facility=none",
+            ]
+            for vhid in settings.shares
         ]
