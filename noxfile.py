@@ -108,6 +108,6 @@ def mutate(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure us, ucarp and keepalived in the same run, and print one table."""
-    install(session, "tests", extras="demo,sim")
+    """Measure us and our peers in the same run, and print the tables: daemons, and the core's calls."""
+    install(session, "bench")
     session.run("python", "-m", "tests.bench", *session.posargs)

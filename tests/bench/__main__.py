@@ -1,4 +1,4 @@
-"""`python -m tests.bench`: one command, one table."""
+"""`python -m tests.bench`: one command, all tables."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m tests.bench",
-        description="Measures carpd, ucarp and keepalived side by side, and prints one table.",
+        description="Measures carpd and its peers side by side, and prints the tables.",
     )
     add = parser.add_argument
     add("--quick", action="store_true", help=f"{_REPETITIONS_QUICK} repetitions instead of {_REPETITIONS}")

@@ -41,7 +41,8 @@ _CLIENT_PATIENCE_S: Final = 30
 _GRACE_S: Final = 20
 
 _SOURCE: Final = IPv4Address("10.0.0.66").packed
-_IP_HEADER: Final = 20
+_HEADER: Final = 14  # of IPv4, without options
+_PAYLOAD: Final = _HEADER + 20
 _PREFERENCE: Final = 2  # advskew in CARP, priority in VRRP
 _SIGNED: Final = 8  # CARP's counter and digest begin here; VRRP's addresses do
 _BEST_ADVSKEW: Final = 0
@@ -54,7 +55,7 @@ def flood(lane: Lane, implementation: Implementation, repetitions: int) -> None:
     with Group(lane, (implementation, DEFAULT), (implementation, DEFAULT)) as group:
         group.begin()
         heard = group.hear(group.servers[0])
-        frames = [_forged(heard.data, lane.random) for _ in range(_DIFFERENT)]
+        frames = [forged(heard.data, lane.random) for _ in range(_DIFFERENT)]
         seconds = FLOOD_S_PER_REPETITION * repetitions
         daemons = [server.daemon for server in group.servers]
         logged = [daemon.logged for daemon in daemons]
@@ -88,7 +89,7 @@ def _replay(lane: Lane, implementation: Implementation, repetitions: int, settin
         group.begin()
         for _ in range(repetitions):
             master = group.sole_holder(group.servers)
-            frame = _raised(group.hear(master).data)
+            frame = raised(group.hear(master).data)
             with group.probe(_PROBE_INTERVAL) as probe, group.client.call(_open_sender) as attacker:
                 probe.wait_for_reply()
                 begun = clock.now()
@@ -96,27 +97,28 @@ def _replay(lane: Lane, implementation: Implementation, repetitions: int, settin
                     attacker.send(frame)
                     time.sleep(_REPLAY_STEP_S)
                 probe.wait_for_reply(since=clock.now(), timeout_s=_CLIENT_PATIENCE_S)
-            lane.record(implementation.name, Figure.OUTAGE, longest_outage_ms(probe, since=begun))
+            outage_s = longest_outage_ms(probe, since=begun) / 1000
+            lane.record(implementation.name, Figure.LONG_OUTAGE, outage_s)
 
 
-def _raised(frame: bytes) -> bytes:
+def raised(frame: bytes) -> bytes:
     """Return a captured advertisement as from somebody who is preferred to its sender; its signature holds."""
-    header, payload = bytearray(frame[14 : 14 + _IP_HEADER]), bytearray(frame[14 + _IP_HEADER :])
+    header, payload = bytearray(frame[_HEADER:_PAYLOAD]), bytearray(frame[_PAYLOAD:])
     payload[_PREFERENCE] = _BEST_ADVSKEW if len(payload) == LENGTH else _BEST_PRIORITY
     header[12:16] = _SOURCE
-    return frame[:6] + ATTACKER + frame[12:14] + _summed(header, 10) + _summed(payload, 6)
+    return frame[:6] + ATTACKER + frame[12:_HEADER] + _summed(header, 10) + _summed(payload, 6)
 
 
-def _forged(frame: bytes, rng: random.Random) -> bytes:
+def forged(frame: bytes, rng: random.Random) -> bytes:
     """Return what looks like an advertisement from somebody who is preferred to the sender of a captured one.
 
     What is signed in CARP is random; in VRRP nothing is signed.
     """
-    raised = _raised(frame)
-    header, payload = bytearray(raised[14 : 14 + _IP_HEADER]), bytearray(raised[14 + _IP_HEADER :])
+    better = raised(frame)
+    payload = bytearray(better[_PAYLOAD:])
     if len(payload) == LENGTH:
         payload[_SIGNED:] = rng.randbytes(LENGTH - _SIGNED)
-    return raised[:14] + bytes(header) + _summed(payload, 6)
+    return better[:_PAYLOAD] + _summed(payload, 6)
 
 
 def _summed(data: bytearray, place: int) -> bytes:

@@ -87,7 +87,7 @@ def run(scenarios: Sequence[Scenario], *, repetitions: int, lanes: int) -> Resul
 
 def _jobs(scenario: Scenario, repetitions: int, lanes: int) -> Iterable[Job]:
     """Divide a scenario, so that no lane is left with a long one at the end."""
-    names = tuple(scenario.players())
+    names, repetitions = tuple(scenario.players()), min(repetitions, scenario.most)
     if scenario.together:
         if names:
             yield Job(scenario=scenario.name, names=names, repetitions=repetitions)

@@ -13,9 +13,10 @@ import os
 import random
 import time
 from ipaddress import IPv4Address, IPv4Interface
-from itertools import repeat
+from itertools import cycle, islice, repeat
 from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
+from tests.bench import attack
 from tests.bench.figures import Figure
 from tests.bench.libraries import INTERFACE, OURS, dissect, receive
 from tests.bench.settings import PREFIX_LENGTH, VHID, VIRTUAL_ADDRESS
@@ -36,6 +37,7 @@ from triocarp.core import (
 )
 from triocarp.core.advertisement import Advertisement
 from triocarp.core.authentication import Keyring
+from triocarp.core.timing import SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
@@ -52,6 +54,9 @@ _LOOPS: Final = 5
 _LOOP_NS: Final = 20_000_000
 _TRIAL: Final = 200
 _WARM_UP: Final = 20
+_DIFFERENT: Final = 256
+_FORGED_EACH: Final = SECOND // attack.RATE
+_ETHERNET_HEADER: Final = 14
 _WALL: Final = 1_750_000_000_000_000_000
 _PASSWORD: Final = b"benchmark"
 _ADDRESS: Final = IPv4Interface(f"{VIRTUAL_ADDRESS}/{PREFIX_LENGTH}")
@@ -93,6 +98,7 @@ def _ours(packet: bytes) -> dict[Figure, Loop]:
         Figure.VERIFY: _repeated(verify, payload),
         Figure.BUILD: _repeated(build, said.counter),
         Figure.HEAR: _hearing(Sealing.OFF),
+        Figure.HEAR_FORGED: _hearing_forged(packet),
         Figure.HEAR_SEALED: _hearing(Sealing.ENFORCE),
         Figure.SEND: _sending(Sealing.OFF),
         Figure.SEND_SEALED: _sending(Sealing.ENFORCE),
@@ -129,6 +135,29 @@ def _hearing(sealing: Sealing) -> Loop:
         took = time.perf_counter_ns() - begun
         if statistics.dropped.total() != dropped or statistics.received != received + count:
             raise RuntimeError(f"the backup did not believe its master: {statistics.dropped}")
+        return took
+
+    return loop
+
+
+def _hearing_forged(packet: bytes) -> Loop:
+    """Return the loop in which a backup hears what nobody with its password has signed."""
+    rng = random.Random(1)  # noqa: S311 - any bytes will do
+    made = [attack.forged(bytes(_ETHERNET_HEADER) + packet, rng) for _ in range(_DIFFERENT)]
+    forged = [receive(frame[_ETHERNET_HEADER:]) for frame in made]
+
+    def loop(count: int) -> int:
+        listener = _started(_BACKUP, Sealing.OFF)
+        statistics = listener.virtual_hosts[INTERFACE, VHID].statistics
+        advertisements = list(islice(cycle(forged), count))
+        handle = listener.handle
+        begun = time.perf_counter_ns()
+        for number, heard in enumerate(advertisements):
+            handle(heard, number * _FORGED_EACH)
+            _deadline = listener.deadline
+        took = time.perf_counter_ns() - begun
+        if statistics.dropped.total() != count:
+            raise RuntimeError(f"a forged advertisement was believed: {statistics.dropped}")
         return took
 
     return loop

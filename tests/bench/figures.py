@@ -20,10 +20,11 @@ class Figure(enum.Enum):
     """
 
     OUTAGE = "client's outage, ms"
+    LONG_OUTAGE = "client's outage, s"
     TO_ADVERTISEMENT = "overhead to advertisement, ms"
     TO_ADDRESS = "overhead to VIP in kernel, ms"
     TO_ANNOUNCEMENT = "overhead to gratuitous ARP, ms"
-    TO_ANSWER = "overhead to the VIP's answer, ms"
+    TO_ANSWER = "overhead to VIP's answer, ms"
     OVERLAP = "two hosts hold the VIP for, ms"
     BOTH_ANSWER = "two hosts answer for, s"
     CUT_OFF = "client then cut off for, ms"
@@ -49,9 +50,10 @@ class Figure(enum.Enum):
     VERIFY = "parse and verify, us"
     BUILD = "build and sign, us"
     HEAR = "a backup hears its master, us"
-    HEAR_SEALED = "the same, sealed (enforce), us"
+    HEAR_FORGED = "it hears a forged one, us"
+    HEAR_SEALED = "hears its master, sealed, us"
     SEND = "a master's timer: it sends, us"
-    SEND_SEALED = "the same, sealed, us"
+    SEND_SEALED = "a master's timer, sealed, us"
 
 
 COUNTED: Final = frozenset({Figure.CUT_OFF_RUNS})

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from tests.bench.figures import Figure
 from tests.bench.group import Group
 from tests.bench.settings import DEFAULT, SUB_SECOND, Settings
+from tests.bench.spread import FOREVER
 from triocarp.lab import clock
 from triocarp.lab.clock import MILLISECOND
 
@@ -56,17 +57,22 @@ def _beside_loops(
 
 
 def evaluate(lane: Lane, group: Group, begin: int, end: int) -> None:
-    """Find takeovers that nobody needed, and how late the advertisements of masters were."""
+    """Find takeovers that nobody needed, and how late the advertisements of masters were.
+
+    A group that has fallen silent is late for ever.
+    """
     name = group.servers[0].implementation.name
     takeovers = [one for one in group.holders.holdings if begin <= one.since < end]
     lane.record(name, Figure.FALSE_FAILOVERS, len(takeovers))
+    late: list[float] = []
     for holding in group.holders.holdings:
         # What lies between two times of mastership is no lateness.
         (server,) = (one for one in group.servers if one.host.name == holding.host)
-        first, last = max(begin, holding.since), min(end, holding.until or end)
+        first, last = max(begin - server.interval, holding.since), min(end, holding.until or end)
         sent = [frame.at for frame in group.advertisements(server, since=first) if frame.at < last]
-        for earlier, later in itertools.pairwise(sent):
-            lane.record(name, Figure.LATENESS, (later - earlier - server.interval) / MILLISECOND)
+        late += [later - earlier - server.interval for earlier, later in itertools.pairwise(sent)]
+    for value in late or [FOREVER]:
+        lane.record(name, Figure.LATENESS, value / MILLISECOND)
 
 
 @contextlib.contextmanager

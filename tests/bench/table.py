@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tests.bench.implementation import Contender
     from tests.bench.scenarios import Scenario
 
-_WIDTHS: Final = (35, 21, 21, 21, 15)
+_WIDTHS: Final = (34, 22, 22, 22, 14)
 
 
 def lines(scenarios: Sequence[Scenario], results: Results, repetitions: int) -> Iterable[str]:
@@ -34,7 +34,7 @@ def lines(scenarios: Sequence[Scenario], results: Results, repetitions: int) -> 
             columns = scenario.contenders
             yield ""
             yield _line("", *columns, "target", "")
-        yield scenario.title.format(seconds=repetitions * scenario.seconds)
+        yield scenario.heading(repetitions)
         for figure, target in scenario.figures.items():
             cells = [_cell(scenario, one, figure, results) for one in columns.values()]
             ours = results.samples.get((scenario.name, OURS, figure))
