@@ -30,15 +30,23 @@ MASTER_DOWN = {Family.IPV4: Timer.MASTER_DOWN_IPV4, Family.IPV6: Timer.MASTER_DO
 class TimerTable:
     """The instants at which timers are due, in nanoseconds."""
 
-    __slots__ = ("_due",)
+    __slots__ = ("_due", "_earliest", "_known")
 
     def __init__(self) -> None:
         self._due: dict[Timer, int] = {}
+        self._earliest: int | None = None
+        self._known = True
 
     @property
     def earliest(self) -> int | None:
-        """The instant at which the next timer is due; None if nothing is waited for."""
-        return min(self._due.values(), default=None)
+        """The instant at which the next timer is due; None if nothing is waited for.
+
+        It is asked for far more often than timers change: by every packet that is dropped.
+        """
+        if not self._known:
+            self._earliest = min(self._due.values(), default=None)
+            self._known = True
+        return self._earliest
 
     def due(self, timer: Timer) -> int | None:
         """Return the instant at which a timer is due; None if it is not set.
@@ -56,6 +64,7 @@ class TimerTable:
             instant: nanoseconds.
         """
         self._due[timer] = instant
+        self._known = False
 
     def cancel(self, *timers: Timer) -> None:
         """Cancel timers; those that are not set stay so.
@@ -65,6 +74,7 @@ class TimerTable:
         """
         for timer in timers:
             self._due.pop(timer, None)
+        self._known = False
 
     def take(self, timer: Timer, now: int) -> int | None:
         """Use up a timer that is due, and return since when it is; None if it is not due.
@@ -77,4 +87,5 @@ class TimerTable:
         if due is None or now < due:
             return None
         del self._due[timer]
+        self._known = False
         return due
