@@ -6,7 +6,7 @@ import itertools
 import json
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from tests.kernel.daemons import Carpd, Stage, wait_until
+from tests.kernel.daemons import Carpd, Stage, traces, wait_until
 from tests.kernel.wire import PASSWORD, VHID, VIP, Wire
 from triocarp.lab import INTERFACE, Holders, Probe, clock
 
@@ -28,9 +28,10 @@ _numbers = itertools.count(1)
 
 
 def virtual_host(**settings: Setting) -> VirtualHost:
-    """Return a virtual host: by default one IPv4 address, an advertisement every 0.1 s, takeover after 0.8 s.
+    """Return a virtual host: by default one IPv4 address, an advertisement every 0.1 s, takeover after 1.6 s.
 
-    So a machine that stands still for half a second, because others use it, makes nobody master.
+    The kernel may let a daemon wait for a second when it renews an address: all namespaces of the machine share
+    one lock of their networks, and whoever makes and removes some, as other tests do, holds it meanwhile.
     """
     usual: dict[str, Setting] = {
         "interface": INTERFACE,
@@ -39,7 +40,7 @@ def virtual_host(**settings: Setting) -> VirtualHost:
         "addresses": [f"{VIP}/32"],
         "advbase": 0,
         "advskew": 26,
-        "dead_ratio": 8,
+        "dead_ratio": 16,
     }
     return usual | settings
 
@@ -59,6 +60,8 @@ class ConfiguredStage(Stage):
             self.lan.add_host(name, f"10.0.0.{number}/24", f"2001:db8::{number}/64")
             for number, name in enumerate(names, len(self.lan.hosts) + 1)
         ]
+        for host in added:
+            wait_until_complete(host)
         self.watch()
         return added
 
@@ -115,6 +118,15 @@ class ConfiguredStage(Stage):
                 name, written = f"{key}_file", str(file)
             lines.append(f"{name} = {json.dumps(written)}")
         return "\n".join(lines)
+
+
+def wait_until_complete(host: Host) -> None:
+    """Wait until a host's kernel has joined the multicast group of the host's IPv6 addresses.
+
+    It does so a while after they were added, and what a daemon leaves behind is compared with what was before.
+    """
+    solicited = f"ff0200000000000000000001ff0000{host.number:02x}"
+    wait_until(lambda: solicited in traces(host)["groups of IPv6"], f"{host} answers for its addresses")
 
 
 def vips_of(*virtual_hosts: VirtualHost) -> list[str]:

@@ -75,7 +75,7 @@ def test_a_lost_link_moves_the_whole_group(stage: ConfiguredStage) -> None:
     lost = clock.now()
     site.outside[one].lose_carrier()
     # The link is the outside's: inside, everything works, and only the group makes the address go.
-    moved = site.holders[INSIDE].wait_until_holder(two)
+    moved = site.holders[INSIDE].wait_until_holder(two, timeout_s=20)
     goodbye = stage.wire.wait_for_goodbye(one, since=lost, vhid=INSIDE)
     for vhid in (OUTSIDE, ALONE):  # nobody could say goodbye there
         site.holders[vhid].wait_until_holder(two, timeout_s=20)
@@ -85,7 +85,7 @@ def test_a_lost_link_moves_the_whole_group(stage: ConfiguredStage) -> None:
     restored = clock.now()
     site.outside[one].restore_carrier()
     for vhid in VIPS:
-        site.holders[vhid].wait_until_holder(one)
+        site.holders[vhid].wait_until_holder(one, timeout_s=20)
 
     assert moved - lost < 3 * clock.SECOND
     site.daemons[one].wait_for_log(
@@ -102,7 +102,7 @@ def test_what_is_in_no_group_stays_when_another_link_is_lost(stage: ConfiguredSt
     site = Gateways(stage)
     one, two = site.one, site.two
     one.lose_carrier()
-    site.holders[OUTSIDE].wait_until_holder(two)
+    site.holders[OUTSIDE].wait_until_holder(two, timeout_s=20)
     since = clock.now()
     for vhid, host in ((OUTSIDE, two), (ALONE, one)):
         stage.wire.wait_for_advertisement(site.outside[host], since=since, vhid=vhid, count=10)

@@ -34,7 +34,7 @@ def test_an_ipv6_address_fails_over(stage: ConfiguredStage) -> None:
     first = stage.master(one, GROUP)
     backup = stage.ready(two, {**GROUP, "advskew": 39})
     probe = stage.probe(client, VIP6)
-    probe.wait_for_reply(mac=one.mac)
+    probe.wait_for_reply(mac=one.mac, timeout_s=20)
     known_first = known_mac(client, VIP6)
     heard = stage.wire.wait_for_advertisement(one, since=clock.now())
     assert not stage.wire.advertisements(two)
@@ -64,10 +64,10 @@ def test_a_goodbye_hands_an_ipv6_address_over_at_once(stage: ConfiguredStage) ->
     backup = stage.ready(two, {**GROUP, "dead_ratio": PATIENT})
     stage.wire.wait_for_advertisement(one, since=clock.now())
     probe = stage.probe(client, VIP6)
-    probe.wait_for_reply(mac=one.mac)
+    probe.wait_for_reply(mac=one.mac, timeout_s=20)
     assert leaving.stop() == 0
-    holders.wait_until_holder(two)
-    probe.wait_for_reply(mac=two.mac)
+    holders.wait_until_holder(two, timeout_s=20)
+    probe.wait_for_reply(mac=two.mac, timeout_s=20)
     goodbye = stage.wire.wait_for_goodbye(one)
 
     assert before == traces(one)
@@ -81,8 +81,8 @@ def test_the_kernel_withdraws_the_ipv6_address_of_a_killed_daemon(stage: Configu
     """The host lives on, and its kernel answers for the address for the lease and a second at most."""
     one, two = stage.hosts("one", "two")
     holders = stage.holders(one, two, vip=VIP6)
-    killed = stage.master(one, GROUP)
-    stage.ready(two, {**GROUP, "advskew": 39})
+    killed = stage.master(one, {**GROUP, "dead_ratio": 3})
+    stage.ready(two, {**GROUP, "advskew": 39, "dead_ratio": 6})
     stage.wire.wait_for_advertisement(one, since=clock.now())
     (leased,) = [address for address in one.addresses() if str(address.ip.ip) == VIP6]
     at = clock.now()
@@ -101,6 +101,6 @@ def test_an_ipv6_address_put_on_a_backup_is_taken_off_again(stage: ConfiguredSta
     backup = stage.ready(two, {**GROUP, "dead_ratio": PATIENT})
     for prefix_length in (64, 128):
         two.add_address(f"{VIP6}/{prefix_length}")
-        holders.wait_until_holder(one)
+        holders.wait_until_holder(one, timeout_s=20)
 
     backup.wait_for_log("it is off again")

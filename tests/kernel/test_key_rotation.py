@@ -50,7 +50,7 @@ class Pair:
         backup = stage.ready(new, group)
         self._wait_for_rounds(old)
         assert self._daemons[old].stop() == 0
-        self._holders.wait_until_holder(new)
+        self._holders.wait_until_holder(new, timeout_s=20)
         restarted = stage.ready(old, group)
         self._wait_for_rounds(new)
         self._daemons = {new: backup, old: restarted}
@@ -70,7 +70,7 @@ def test_a_password_is_replaced_without_an_outage(stage: ConfiguredStage) -> Non
     holders = stage.holders(one, two)
     pair = Pair(stage, one, two, holders)
     probe = stage.probe(client)
-    probe.wait_for_reply()
+    probe.wait_for_reply(timeout_s=20)
 
     accepting = pair.roll_out(BOTH_OLD_SIGNS)
     signing_backup, signing = pair.roll_out(BOTH_NEW_SIGNS)
@@ -94,6 +94,6 @@ def test_a_password_that_is_replaced_at_once_makes_two_masters(stage: Configured
     holders = stage.holders(one, two)
     stage.master(one, virtual_host(**OLD))
     second = stage.ready(two, virtual_host(**NEW))
-    holders.wait_until_holder(one, two)
+    holders.wait_until_holder(one, two, timeout_s=20)
 
     second.wait_for_log(r"rejected in that time for a bad HMAC")

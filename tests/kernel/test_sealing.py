@@ -188,7 +188,7 @@ def test_what_was_sealed_before_a_restart_is_refused_after_it(target: Target) ->
     stage.master(target.master, *both())
     backup = stage.ready(target.backup, *both(advskew=39, dead_ratio=PATIENT))
     for vhid in VIPS:
-        target.probes[vhid].wait_for_reply(since=since)
+        target.probes[vhid].wait_for_reply(since=since, timeout_s=20)
     returned = clock.now()
     target.replay(lambda vhid: goodbyes[vhid].frame.data)
 

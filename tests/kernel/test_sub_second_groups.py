@@ -40,18 +40,18 @@ def test_three_hosts_that_preempt_settle_after_each_event(stage: ConfiguredStage
     holders.wait_until_holder(one, timeout_s=20)
     wait_for_calm(stage, one)
     one.crash(daemons[one].process)
-    holders.wait_until_holder(two, excluding=["one"])
+    holders.wait_until_holder(two, excluding=["one"], timeout_s=20)
     wait_for_calm(stage, two)
     one.boot()
     daemons[one] = stage.carpd(one, preempting(one))
     # The predecessor's address went with the crash, so this is the preemption.
     daemons[one].wait_for_log("MASTER - preempting a worse master")
-    holders.wait_until_holder(one)
+    holders.wait_until_holder(one, timeout_s=20)
     wait_for_calm(stage, one)
     leaving = clock.now()
     assert daemons[one].stop() == 0
     # For a moment it may be the third, which waits a quarter of a millisecond longer.
-    holders.wait_until_holder(two)
+    holders.wait_until_holder(two, timeout_s=20)
     wait_for_calm(stage, two)
 
     assert not stage.wire.advertisements(three, until=leaving)
@@ -74,10 +74,10 @@ def test_a_demoted_host_neither_flaps_nor_is_lost(stage: ConfiguredStage) -> Non
     master = stage.ready(three, preempting(three))
     stage.wire.wait_for_advertisement(one, since=clock.now(), vhid=7, count=5)
     side.lose_carrier()
-    holders.wait_until_holder(three)
+    holders.wait_until_holder(three, timeout_s=20)
     wait_for_calm(stage, three)
     three.crash(master.process)
-    holders.wait_until_holder(one, excluding=["three"])
+    holders.wait_until_holder(one, excluding=["three"], timeout_s=20)
     served = stage.wire.wait_for_advertisement(one, since=clock.now(), vhid=7)
     # Better again, and known for it at once.
     side.restore_carrier()

@@ -26,15 +26,15 @@ def test_a_master_hands_over_on_sigusr2_and_stays_away_for_three_seconds(stage: 
     stage.ready(two, *({**group, "advskew": 52, "dead_ratio": PATIENT} for group in groups))
     stage.wire.wait_for_advertisement(one, since=clock.now(), count=3)
     probe = stage.probe(client, "10.0.0.107")
-    probe.wait_for_reply(mac=one.mac)
+    probe.wait_for_reply(mac=one.mac, timeout_s=20)
     told = clock.now()
     better.process.send_signal(signal.SIGUSR2)
     for watch in holders:
-        watch.wait_until_holder(two)
+        watch.wait_until_holder(two, timeout_s=20)
     goodbyes = [stage.wire.wait_for_goodbye(one, since=told, vhid=vhid) for vhid in (7, 8)]
     back = [stage.wire.wait_for_advertisement(one, since=goodbyes[-1].at + 1, vhid=vhid) for vhid in (7, 8)]
     for watch in holders:
-        watch.wait_until_holder(one)
+        watch.wait_until_holder(one, timeout_s=20)
 
     better.wait_for_log(r"SIGUSR2: handing over, and not coming back for 3 s")
     better.wait_for_log(r"BACKUP - told to hand over", count=2)
@@ -65,7 +65,7 @@ def test_a_lone_master_that_hands_over_comes_back(stage: ConfiguredStage) -> Non
     daemon = stage.master(one, virtual_host())
     told = clock.now()
     daemon.process.send_signal(signal.SIGUSR2)
-    holders.wait_until_holder()
+    holders.wait_until_holder(timeout_s=20)
     taken = holders.wait_until_holder(one, timeout_s=20)
 
     assert taken - told >= HOLD_DOWN

@@ -78,7 +78,7 @@ def test_routed_peers_have_one_master(stage: ConfiguredStage, segments: Segments
     assert holders.holders_now() == {"two"}
     assert backup.stop() == 0
     again.wait_for_log("MASTER - the master is leaving")
-    holders.wait_until_holder(one)
+    holders.wait_until_holder(one, timeout_s=20)
 
     arrived = stage.wire.advertisements(stage.lan.hosts["router-eth1"])
     sent = stage.wire.advertisements(one)
