@@ -2,7 +2,8 @@
 
 `HostNetwork` is a `FramePort` and an `AddressPort`; one suite of tests holds it and the real kernel to the same
 sentences. What others do to the host (pull its cable, remove an interface, take an address) are methods too, and
-become events as the kernel's monitor reports them. Time is told by `advance`.
+become events as the kernel's monitor reports them. Like a kernel it also does what no program asks it for: it
+answers who asks for an address that it has, echoes what clients send there, and ends leases.
 """
 
 from collections import deque
@@ -11,9 +12,12 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, IPv6Interface
 from typing import Final, TypeAlias, final
 
-from carpsim.segment import FRAME_LENGTH_MAX, Segment
+from carpsim import neighbour_messages, probe
+from carpsim.engine import Alarm, Engine
+from carpsim.frame import FRAME_LENGTH_MAX, HEADER_LENGTH, Frame
+from carpsim.segment import Segment
 from triocarp.core.ethernet import ETHERTYPE_IPV4, ETHERTYPE_IPV6, ethernet_header
-from triocarp.core.events import AddressChanged, Link, LinkChanged
+from triocarp.core.events import AddressChanged, Link, LinkChanged, PacketReceived, PacketUnreadable
 from triocarp.core.family import Family, IPAddress, IPInterface
 from triocarp.core.ports import PortError
 from triocarp.core.reasons import PortFailure
@@ -22,10 +26,14 @@ from triocarp.core.timing import SECOND
 LEASE_LATENESS: Final = SECOND // 2
 """How long after its lease an address is gone; the kernel was measured to be half a second late."""
 
-_ETHERNET_HEADER_LENGTH: Final = 14
-
 Observer: TypeAlias = Callable[[LinkChanged | AddressChanged], None]
 """Learns what others did to the host's network."""
+
+Listener: TypeAlias = Callable[[PacketReceived | PacketUnreadable], None]
+"""Takes packets of protocol 112, as a packet socket does."""
+
+Watcher: TypeAlias = Callable[[str, IPInterface, bool], None]
+"""Learns which interface has which address now, or no longer, whoever did it."""
 
 
 @final
@@ -41,6 +49,7 @@ class Interface:
         link: its condition.
         arp: whether it resolves addresses with ARP; ``lo`` does not.
         leases: its addresses, each with the instant at which it is withdrawn, or None for never.
+        powered: whether its machine has power.
     """
 
     host: "HostNetwork"
@@ -50,11 +59,26 @@ class Interface:
     link: Link
     arp: bool
     leases: dict[IPInterface, int | None] = field(default_factory=dict[IPInterface, int | None])
+    powered: bool = True
+
+    @property
+    def label(self) -> str:
+        """How it is called among the stations of its segment."""
+        return f"{self.host.name}:{self.name}"
 
     @property
     def carries(self) -> bool:
         """Whether frames get through its cable now."""
-        return self.link is Link.UP
+        return self.powered and self.link is Link.UP
+
+    def receive(self, frame: Frame) -> None:
+        """Take a frame that has arrived; see `carpsim.segment.Station`.
+
+        Args:
+            frame: for whomever.
+        """
+        if self.takes(frame.data):
+            self.host.receive(self, frame)
 
     def variants_of(self, address: IPAddress) -> tuple[IPInterface, ...]:
         """Return an address with every prefix length that it has here; an IPv6 address has one at most.
@@ -96,16 +120,47 @@ class HostNetwork:
     """All interfaces of one simulated host.
 
     Args:
+        engine: of the world.
+        name: of the host.
         observe: called at once with each thing that somebody else did to a watched interface or address.
+        listen: called at once with each packet of protocol 112; None while no program listens.
+        note: called at once when an address came or went, whoever did that.
 
     Attributes:
-        now: how far time has passed, in nanoseconds.
+        name: of the host.
+        listen: as above; set it when a program starts or ends.
+        frozen: whether the kernel itself stands still, as that of a virtual machine does: it answers nobody.
     """
 
-    __slots__ = ("_interfaces", "_observe", "_refusals", "_watched", "now")
+    __slots__ = (
+        "_engine",
+        "_expiry",
+        "_interfaces",
+        "_note",
+        "_observe",
+        "_refusals",
+        "_watched",
+        "frozen",
+        "listen",
+        "name",
+    )
 
-    def __init__(self, observe: Observer) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        name: str = "host",
+        observe: Observer,
+        listen: Listener | None = None,
+        note: Watcher | None = None,
+    ) -> None:
+        self.name = name
+        self.listen = listen
+        self.frozen = False
+        self._engine = engine
         self._observe = observe
+        self._note = note
+        self._expiry = Alarm(engine, self._expire)
         self._interfaces: dict[str, Interface] = {}
         self._watched: dict[str, dict[IPAddress, IPInterface]] = {}
         self._refusals: dict[str, deque[PortFailure | None]] = {
@@ -113,7 +168,6 @@ class HostNetwork:
             "hold": deque(),
             "release": deque(),
         }
-        self.now = 0
 
     # What the host does: its ports.
 
@@ -143,7 +197,7 @@ class HostNetwork:
         Raises:
             PortError: `LINK_DOWN`, `NO_DEVICE`, `NO_ROUTE` or `OTHER`; or what was injected.
         """
-        sender = self._sender(interface, _ETHERNET_HEADER_LENGTH + len(packet))
+        sender = self._sender(interface, HEADER_LENGTH + len(packet))
         destination = _destination(packet)
         if not sender.reaches(destination):
             raise PortError(PortFailure.NO_ROUTE, f"no route to {destination} through {interface}")
@@ -172,15 +226,24 @@ class HostNetwork:
                 if other is not holder and other.arp and other.variants_of(address.ip):
                     raise PortError(PortFailure.ADDRESS_TAKEN, f"{other.name} of this host has {address.ip}")
         before = dict(holder.leases)
+        end = self._engine.now + lease_s * SECOND + LEASE_LATENESS
+        added: list[IPInterface] = []
         for address in addresses:
             try:
                 self._refuse("hold", f"adding {address} to {interface}")
             except PortError:
                 holder.leases = {present: lease for present, lease in holder.leases.items() if present in before}
                 raise
+            if address in holder.leases:
+                holder.leases[address] = end
+                continue
             for variant in holder.variants_of(address.ip):
                 del holder.leases[variant]
-            holder.leases[address] = self.now + lease_s * SECOND + LEASE_LATENESS
+            holder.leases[address] = end
+            added.append(address)
+        self._expiry.set(self.next_expiry)
+        for address in added:
+            self._tell_watcher(interface, address, present=True)
 
     def release(self, interface: str, addresses: tuple[IPInterface, ...]) -> None:
         """Take addresses off an interface, whatever prefix length they have there.
@@ -200,6 +263,7 @@ class HostNetwork:
             self._refuse("release", f"removing {present[0].ip} from {interface}")
         for variant in present:
             del holder.leases[variant]
+            self._tell_watcher(interface, variant, present=False)
 
     # What others do to it.
 
@@ -274,6 +338,7 @@ class HostNetwork:
         interface = self._interfaces[name]
         if interface.link is not link:
             interface.link = link
+            interface.segment.link_changed(interface)
             self._tell(LinkChanged(interface=name, link=link, hardware_address=interface.hardware_address))
         if link is Link.DOWN:
             leased = [address for address, end in interface.leases.items() if end is not None]
@@ -289,11 +354,13 @@ class HostNetwork:
             address: with its prefix length. An IPv6 address that is there keeps the one that it has.
             lease_s: seconds after which it is withdrawn, or None for never.
         """
-        end = None if lease_s is None else self.now + lease_s * SECOND + LEASE_LATENESS
+        end = None if lease_s is None else self._engine.now + lease_s * SECOND + LEASE_LATENESS
         leases = self._interfaces[interface].leases
         if isinstance(address, IPv6Interface):
             address = next((present for present in leases if present.ip == address.ip), address)
         leases[address] = end
+        self._expiry.set(self.next_expiry)
+        self._tell_watcher(interface, address, present=True)
         self._tell_address(interface, address, present=True)
 
     def take_address(self, interface: str, address: IPInterface) -> None:
@@ -306,25 +373,86 @@ class HostNetwork:
         leases = self._interfaces[interface].leases
         if address in leases:
             del leases[address]
+            self._tell_watcher(interface, address, present=False)
             self._tell_address(interface, address, present=False)
 
-    # Time, and what there is.
+    # What it does by itself.
+
+    def receive(self, interface: Interface, frame: Frame) -> None:
+        """Take a frame that is for an interface, or for many.
+
+        Args:
+            interface: where it arrived.
+            frame: it.
+        """
+        if self.frozen:
+            return
+        advertisement = frame.advertisement(interface.name)
+        if advertisement is not None:
+            if self.listen is not None:
+                self.listen(advertisement)
+            return
+        message = frame.neighbour_message
+        if message is not None:
+            if message.is_request and interface.mac_for(message.target) is not None:
+                self._answer(interface, neighbour_messages.answer(message, interface.hardware_address))
+            return
+        echo = probe.read(frame)
+        if echo is not None and echo.is_request and interface.mac_for(echo.destination) is not None:
+            self._answer(interface, probe.reply(echo, interface.hardware_address, frame.source))
+
+    def _answer(self, interface: Interface, frame: bytes) -> None:
+        if interface.carries:
+            interface.segment.transmit(interface, frame)
+
+    def _expire(self) -> None:
+        """End the leases whose time has come, in the order of their ends."""
+        if self.frozen:
+            return  # `thaw` goes on with it
+        now = self._engine.now
+        due = sorted((end, name, address) for name, address, end in self._leases() if end <= now)
+        for _, name, address in due:
+            self.take_address(name, address)
+        self._expiry.set(self.next_expiry)
+
+    def thaw(self) -> None:
+        """Let the kernel go on after it was `frozen`: leases that ended meanwhile end now."""
+        self.frozen = False
+        self._expire()
+
+    def tell_present_state(self) -> None:
+        """Report the links of all watched interfaces, and the watched addresses that are there."""
+        for name, addresses in self._watched.items():
+            interface = self._interfaces.get(name)
+            if interface is None:
+                self._tell(LinkChanged(interface=name, link=Link.ABSENT))
+                continue
+            mac = interface.hardware_address
+            self._tell(LinkChanged(interface=name, link=interface.link, hardware_address=mac))
+            for address in addresses.values():
+                if address in interface.leases:
+                    self._tell_address(name, address, present=True)
+
+    def power_off(self) -> None:
+        """Cut all links and lose all leased addresses without a word, as a machine does whose power fails."""
+        self.frozen = False
+        for interface in self._interfaces.values():
+            interface.powered = False
+            interface.segment.link_changed(interface)
+            for address in [address for address, end in interface.leases.items() if end is not None]:
+                del interface.leases[address]
+                self._tell_watcher(interface.name, address, present=False)
+
+    def power_on(self) -> None:
+        """Bring the links back that `power_off` has cut."""
+        for interface in self._interfaces.values():
+            interface.powered = True
+            interface.segment.link_changed(interface)
 
     @property
     def next_expiry(self) -> int | None:
-        """The instant by which `advance` must be called, so that a lease ends in time; None without leases."""
+        """The instant at which the next lease ends, in nanoseconds; None without leases."""
         return min((end for _, _, end in self._leases()), default=None)
-
-    def advance(self, now: int) -> None:
-        """Let time pass: the leases that end by then end, in the order of their ends.
-
-        Args:
-            now: in nanoseconds, never less than before.
-        """
-        due = sorted((end, name, address) for name, address, end in self._leases() if end <= now)
-        self.now = now
-        for _, name, address in due:
-            self.take_address(name, address)
 
     def interface(self, name: str) -> Interface | None:
         """Return an interface, or None if there is none of that name.
@@ -365,6 +493,10 @@ class HostNetwork:
     def _tell(self, change: LinkChanged) -> None:
         if change.interface in self._watched:
             self._observe(change)
+
+    def _tell_watcher(self, interface: str, address: IPInterface, *, present: bool) -> None:
+        if self._note is not None:
+            self._note(interface, address, present)
 
     def _tell_address(self, interface: str, address: IPInterface, *, present: bool) -> None:
         watched = self._watched.get(interface, {}).get(address.ip)

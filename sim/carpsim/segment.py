@@ -1,16 +1,33 @@
-"""Where frames go: a simulated Ethernet segment."""
+"""A switched Ethernet segment: one switch, and a cable from each of its ports to a station."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from enum import Enum, unique
 from typing import Final, Protocol, TypeAlias, final
 
+from carpsim.conditions import PERFECT, Cable, Conditions
+from carpsim.engine import Engine
+from carpsim.frame import Frame
+from carpsim.randomness import stream
 from triocarp.core.family import IPAddress
+from triocarp.core.timing import SECOND
 
-FRAME_LENGTH_MAX: Final = 1514
-"""Bytes of the longest Ethernet frame: its header and 1500 bytes."""
+MAC_AGEING: Final = 300 * SECOND
+"""How long a switch remembers a MAC that it does not hear of (IEEE 802.1Q, table 8-6)."""
+
+MEMBERSHIP_TIMEOUT: Final = 260 * SECOND
+"""How long a snooping switch remembers a membership that nobody repeats (RFC 2236, section 8.4)."""
+
+_LOCAL_GROUPS: Final = (bytes.fromhex("01005e0000"), bytes.fromhex("3333"))  # 224.0.0.x, and all of IPv6
 
 
 class Station(Protocol):
     """Something with a cable in the segment: a simulated host's interface."""
+
+    @property
+    def label(self) -> str:
+        """How it is called; no two in a segment are called the same."""
+        ...
 
     @property
     def carries(self) -> bool:
@@ -25,24 +42,153 @@ class Station(Protocol):
         """
         ...
 
+    def receive(self, frame: Frame) -> None:
+        """Take a frame that has arrived.
 
-Carrier: TypeAlias = Callable[[Station, bytes], None]
-"""Brings a frame to a station: at once, later, or never, as the simulation wants it."""
+        Args:
+            frame: for whomever; the station looks whether it is for it.
+        """
+        ...
+
+
+@unique
+class Snooping(Enum):
+    """What a switch does with multicast groups that nobody has joined (RFC 4541)."""
+
+    OFF = "off"
+    """It floods them."""
+
+    STANDARD = "standard"
+    """It drops them, but for 224.0.0.0/24 and IPv6, which section 2.1.2 tells it to flood."""
+
+    STRICT = "strict"
+    """It drops them all: no switch should, and some do. CARP's 224.0.0.18 is among them."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passage:
+    """A frame on the way from the switch to one station.
+
+    Attributes:
+        at: the instant at which the switch forwards it.
+        sender: who sent it.
+        receiver: to whom it goes.
+        frame: it.
+    """
+
+    at: int
+    sender: str
+    receiver: str
+    frame: Frame
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fate:
+    """What shall become of a frame.
+
+    Attributes:
+        delay: nanoseconds that it takes longer.
+        data: what arrives in its place; None for the frame itself.
+    """
+
+    delay: int = 0
+    data: bytes | None = None
+
+
+PASS: Final = (Fate(),)
+"""The frame goes on as it is."""
+
+DROP: Final[tuple[Fate, ...]] = ()
+"""The frame is lost."""
+
+Rule: TypeAlias = Callable[[Passage], tuple[Fate, ...]]
+"""Sees every frame to every receiver, and says what arrives: nothing, the frame, several, others, and how late."""
+
+Tap: TypeAlias = Callable[[int, str, Frame], None]
+"""Sees a frame: the instant, whose port it is at, and the frame."""
+
+
+@final
+@dataclass(slots=True, kw_only=True, eq=False)
+class Port:
+    """A port of the switch, with the cable to its station.
+
+    Attributes:
+        station: at the other end.
+        inward: from the station to the switch.
+        outward: from the switch to the station.
+        forwards_from: the instant from which the switch forwards: a slowly converging one makes a new port wait.
+        memberships: MACs of multicast groups, each with the instant at which it is forgotten, or None for never.
+    """
+
+    station: Station
+    inward: Cable
+    outward: Cable
+    forwards_from: int
+    memberships: dict[bytes, int | None] = field(default_factory=dict[bytes, int | None])
 
 
 @final
 class Segment:
-    """All stations that hear each other. It decides who shall get a frame; its carrier decides when.
+    """All stations that a switch connects.
 
     Args:
-        carry: called for each receiver, in the order in which they were plugged in.
+        engine: of the world.
+        name: how it is called.
+        seed: of the run.
+        inward: conditions from each station to the switch, until somebody changes them.
+        outward: conditions from the switch to each station.
+        mac_ageing: how long the switch remembers where a MAC is, nanoseconds; 0 for a hub.
+        snooping: what it does with multicast groups.
+        querier: whether somebody has memberships repeated; else a snooping switch forgets them.
+        convergence: how long a port does not forward after its link came up, nanoseconds: a spanning tree that
+            listens and learns takes 30 s (IEEE 802.1D).
     """
 
-    __slots__ = ("_carry", "_stations")
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        name: str = "lan",
+        seed: int = 0,
+        inward: Conditions = PERFECT,
+        outward: Conditions = PERFECT,
+        mac_ageing: int = MAC_AGEING,
+        snooping: Snooping = Snooping.OFF,
+        querier: bool = True,
+        convergence: int = 0,
+    ) -> None:
+        self.name = name
+        self._engine = engine
+        self._seed = seed
+        self._inward = inward
+        self._outward = outward
+        self._mac_ageing = mac_ageing
+        self._snooping = snooping
+        self._querier = querier
+        self._convergence = convergence
+        self._ports: dict[str, Port] = {}
+        self._macs: dict[bytes, tuple[Port, int]] = {}
+        self._cuts: dict[tuple[str, str], int] = {}
+        self._rules: list[Rule] = []
+        self._taps: list[Tap] = []
 
-    def __init__(self, carry: Carrier) -> None:
-        self._carry = carry
-        self._stations: list[Station] = []
+    # Stations.
+
+    @property
+    def ports(self) -> Iterable[Port]:
+        """All ports, in the order in which their stations were plugged in."""
+        return self._ports.values()
+
+    def port(self, station: str) -> Port:
+        """Return the port of a station.
+
+        Args:
+            station: its name.
+        """
+        return self._ports[station]
 
     def plug_in(self, station: Station) -> None:
         """Connect a station.
@@ -50,7 +196,14 @@ class Segment:
         Args:
             station: it.
         """
-        self._stations.append(station)
+        if station.label in self._ports:
+            raise ValueError(f"the segment {self.name} has a station {station.label} already")
+        self._ports[station.label] = Port(
+            station=station,
+            inward=Cable(self._inward, stream(self._seed, "segment", self.name, station.label, "inward")),
+            outward=Cable(self._outward, stream(self._seed, "segment", self.name, station.label, "outward")),
+            forwards_from=self._engine.now + (self._convergence if self._engine.now else 0),
+        )
 
     def unplug(self, station: Station) -> None:
         """Disconnect a station.
@@ -58,7 +211,31 @@ class Segment:
         Args:
             station: one that was plugged in.
         """
-        self._stations.remove(station)
+        self.link_changed(station)
+        del self._ports[station.label]
+
+    def link_changed(self, station: Station) -> None:
+        """Take note that the link of a port went down or came up: the switch forgets what it learned there.
+
+        Args:
+            station: at the other end.
+        """
+        port = self._ports[station.label]
+        self._macs = {mac: known for mac, known in self._macs.items() if known[0] is not port}
+        if station.carries:
+            port.forwards_from = self._engine.now + self._convergence
+        else:
+            port.memberships.clear()
+
+    def join(self, station: str, group: bytes) -> None:
+        """Take note that a station wants a multicast group, as its membership report says.
+
+        Args:
+            station: its name.
+            group: the MAC of the group, 6 bytes.
+        """
+        forgotten = None if self._querier else self._engine.now + MEMBERSHIP_TIMEOUT
+        self._ports[station].memberships[group] = forgotten
 
     def resolve(self, asker: Station, address: IPAddress) -> bytes | None:
         """Return the MAC of whoever answers first for an address, or None if nobody does.
@@ -70,17 +247,157 @@ class Segment:
             address: of which the MAC is wanted.
         """
         answers = (
-            station.mac_for(address) for station in self._stations if station is not asker and station.carries
+            port.station.mac_for(address)
+            for port in self._ports.values()
+            if port.station is not asker
+            and port.station.carries
+            and self.connects(asker.label, port.station.label)
         )
         return next((mac for mac in answers if mac is not None), None)
 
-    def transmit(self, sender: Station, frame: bytes) -> None:
-        """Send a frame to every other station whose cable carries frames now.
+    # Faults.
+
+    def cut(self, senders: Iterable[str], receivers: Iterable[str]) -> None:
+        """Let nothing through from some stations to others; the other direction is not touched.
+
+        Cuts are counted: what was cut twice has to be mended twice.
 
         Args:
-            sender: who does not get it.
-            frame: from the destination MAC on.
+            senders: names.
+            receivers: names.
         """
-        for station in self._stations:
-            if station is not sender and station.carries:
-                self._carry(station, frame)
+        receivers = tuple(receivers)
+        for pair in ((sender, receiver) for sender in senders for receiver in receivers if sender != receiver):
+            self._cuts[pair] = self._cuts.get(pair, 0) + 1
+
+    def mend(self, senders: Iterable[str], receivers: Iterable[str]) -> None:
+        """Undo a `cut`.
+
+        Args:
+            senders: names.
+            receivers: names.
+        """
+        receivers = tuple(receivers)
+        for pair in ((sender, receiver) for sender in senders for receiver in receivers if sender != receiver):
+            left = self._cuts.get(pair, 0) - 1
+            if left > 0:
+                self._cuts[pair] = left
+            else:
+                self._cuts.pop(pair, None)
+
+    def connects(self, sender: str, receiver: str) -> bool:
+        """Return whether nothing is cut from one station to another. Loss by chance does not count.
+
+        Args:
+            sender: name.
+            receiver: name.
+        """
+        return (sender, receiver) not in self._cuts
+
+    def add_rule(self, rule: Rule) -> None:
+        """Have a rule decide about every frame to every receiver, after those that were added before.
+
+        Args:
+            rule: what it decides.
+        """
+        self._rules.append(rule)
+
+    def remove_rule(self, rule: Rule) -> None:
+        """Undo an `add_rule`.
+
+        Args:
+            rule: that was added.
+        """
+        self._rules.remove(rule)
+
+    def add_tap(self, tap: Tap) -> None:
+        """Show somebody every frame that a station sends, when the switch gets it.
+
+        Args:
+            tap: is shown them.
+        """
+        self._taps.append(tap)
+
+    # Frames.
+
+    def transmit(self, sender: Station, data: bytes) -> None:
+        """Send a frame.
+
+        Args:
+            sender: whose cable must carry frames.
+            data: from the destination MAC on.
+        """
+        port = self._ports[sender.label]
+        latency = port.inward.fixed_latency
+        if latency == 0:
+            self._switch(port, Frame(data))
+        else:
+            for arrival, arrived in port.inward.carry(data, self._engine.now):
+                self._engine.at(arrival, self._switch, port, Frame(arrived))
+
+    def _switch(self, port: Port, frame: Frame) -> None:
+        """Forward a frame that has come in at a port."""
+        now = self._engine.now
+        for tap in self._taps:
+            tap(now, port.station.label, frame)
+        if now < port.forwards_from:
+            return
+        if self._mac_ageing and not frame.data[6] & 1:
+            self._macs[frame.source] = (port, now)
+        together: dict[int, list[Port]] = {}
+        for receiver in self._receivers(port, frame, now):
+            latency = receiver.outward.fixed_latency
+            if latency is None or self._rules:
+                self._pass_on(port, receiver, frame)
+            else:
+                together.setdefault(now + latency, []).append(receiver)
+        for arrival, receivers in together.items():
+            self._engine.at(arrival, _deliver, frame, receivers)
+
+    def _receivers(self, port: Port, frame: Frame, now: int) -> list[Port]:
+        """Return the ports to which the switch forwards a frame."""
+        known = None if frame.is_for_many else self._macs.get(frame.destination)
+        if known is not None and now - known[1] <= self._mac_ageing:
+            receivers = [known[0]] if known[0] is not port else []
+        else:
+            receivers = [other for other in self._ports.values() if other is not port]
+        if self._snooping is not Snooping.OFF and frame.is_for_many:
+            receivers = [other for other in receivers if self._wants(other, frame.destination, now)]
+        if self._cuts:
+            sender = port.station.label
+            receivers = [other for other in receivers if (sender, other.station.label) not in self._cuts]
+        return [other for other in receivers if now >= other.forwards_from]
+
+    def _wants(self, port: Port, group: bytes, now: int) -> bool:
+        """Return whether a snooping switch forwards a group to a port."""
+        if group == b"\xff" * 6 or (self._snooping is Snooping.STANDARD and group.startswith(_LOCAL_GROUPS)):
+            return True
+        if group not in port.memberships:
+            return False
+        forgotten = port.memberships[group]
+        return forgotten is None or now < forgotten
+
+    def _pass_on(self, sender: Port, receiver: Port, frame: Frame) -> None:
+        """Forward a frame to a port, as the rules and the cable have it."""
+        now = self._engine.now
+        names = sender.station.label, receiver.station.label
+        fates = [Fate()]
+        for rule in self._rules:
+            passing: list[Fate] = []
+            for fate in fates:
+                seen = frame if fate.data is None else Frame(fate.data)
+                for further in rule(Passage(at=now, sender=names[0], receiver=names[1], frame=seen)):
+                    data = further.data if further.data is not None else fate.data
+                    passing.append(Fate(delay=fate.delay + further.delay, data=data))
+            fates = passing
+        for fate in fates:
+            data = frame.data if fate.data is None else fate.data
+            for arrival, arrived in receiver.outward.carry(data, now + fate.delay):
+                same = frame if arrived is frame.data else Frame(arrived)
+                self._engine.at(arrival, _deliver, same, [receiver])
+
+
+def _deliver(frame: Frame, receivers: list[Port]) -> None:
+    for receiver in receivers:
+        if receiver.station.carries:
+            receiver.station.receive(frame)

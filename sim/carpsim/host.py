@@ -1,0 +1,392 @@
+"""A simulated host on which carpd runs: a real `Node`, the driver's order of things, and a kernel around it.
+
+What the trio driver of the daemon does, this does on the engine, in the same order: at a wake-up what is waiting
+is read before the timer is served, and an event that waited is told with the instant at which it arrived.
+`carpsim.virtual_time` runs the driver itself on the same kernel, and its journal must be the same.
+"""
+
+import random
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, Protocol, TypeAlias, final
+
+from carpsim.clock import HostClock
+from carpsim.distribution import AT_ONCE, Distribution
+from carpsim.engine import Alarm, Engine
+from carpsim.host_network import HostNetwork
+from carpsim.randomness import chance, stream, stream_seed
+from triocarp.core import (
+    Effect,
+    Event,
+    Hook,
+    HookFinished,
+    HookOutcome,
+    Node,
+    NodeConfig,
+    PacketReceived,
+    PacketUnreadable,
+    Ports,
+    Report,
+    Runner,
+    Started,
+    StopRequested,
+    TimerExpired,
+    WallClockChanged,
+)
+from triocarp.core.family import IPInterface
+
+SOCKET_BUFFER: Final = 200
+"""Packets that wait for a program that does not read; what comes then is lost (net.core.rmem_default, about)."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Script:
+    """How a host's script behaves.
+
+    Attributes:
+        duration: how long it takes.
+        failure: probability that it fails, 0 to 1.
+    """
+
+    duration: Distribution = AT_ONCE
+    failure: float = 0.0
+
+
+class Watcher(Protocol):
+    """Sees what happens on hosts; checks, traces and lanes of a report are watchers."""
+
+    def told(self, host: "Host", at: int, event: Event, effects: tuple[Effect, ...]) -> None:
+        """Take note of what a node was told and what it answered, before that is carried out.
+
+        Args:
+            host: whose node.
+            at: the instant of the world, in nanoseconds; the node may have been told an earlier one of its own.
+            event: what it was told.
+            effects: what it answered.
+        """
+        ...
+
+    def held(self, host: "Host", at: int, interface: str, address: IPInterface, *, present: bool) -> None:
+        """Take note that an address came or went, whoever did that.
+
+        Args:
+            host: whose.
+            at: the instant of the world, in nanoseconds.
+            interface: which.
+            address: which.
+            present: whether it is there now.
+        """
+        ...
+
+    def process_changed(self, host: "Host", at: int) -> None:
+        """Take note that a host's daemon or machine has started, stopped, crashed, frozen or gone on.
+
+        Args:
+            host: whose.
+            at: the instant of the world, in nanoseconds.
+        """
+        ...
+
+
+Sender: TypeAlias = Callable[[Event], None]
+
+
+@final
+@dataclass(slots=True)
+class _Journal:
+    """Passes on what a node is told to those who watch its host."""
+
+    host: "Host"
+
+    def record(self, at: int, event: Event, effects: tuple[Effect, ...]) -> None:
+        """Take note; see `triocarp.core.ports.JournalPort`."""
+        self.host.tell_watchers(at, event, effects)
+
+
+@final
+class _Silence:
+    """A `ReportPort` that nobody listens to: who watches sees reports among the effects."""
+
+    def report(self, report: Report) -> None:
+        """Take note of nothing."""
+
+
+@final
+class Host:
+    """One simulated machine with its daemon.
+
+    Args:
+        engine: of the world.
+        name: no two hosts of a world have the same.
+        config: of its node.
+        seed: of the run.
+        clock: its clock; the world's by default.
+        wall_offset: nanoseconds from its clock to what its wall clock says; None for a host that has no time.
+        scripts: how its hooks behave; those not named do nothing and take no time.
+        wake_up: how late its timer is.
+        watchers: see what happens.
+
+    Attributes:
+        name: its name.
+        network: its kernel.
+        config: of its node; it counts from the next start if it is changed.
+        scripts: how its hooks behave.
+        wake_up: how late its timer is.
+        clock: its clock.
+        wall_offset: nanoseconds from its clock to its wall clock; None for a host that has no time.
+        runs: number of starts.
+        node_seed: of the random numbers of the node that was started last.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        name: str,
+        config: NodeConfig,
+        seed: int = 0,
+        clock: HostClock | None = None,
+        wall_offset: int | None = 0,
+        scripts: Mapping[Hook, Script] | None = None,
+        wake_up: Distribution = AT_ONCE,
+        watchers: tuple[Watcher, ...] = (),
+    ) -> None:
+        self.name = name
+        self.config = config
+        self.clock = clock or HostClock()
+        self.scripts = dict(scripts or {})
+        self.wake_up = wake_up
+        self.runs = 0
+        self.node_seed = 0
+        self.network = HostNetwork(engine, name=name, observe=self._take, note=self._note_address)
+        self._engine = engine
+        self._seed = seed
+        self.wall_offset = wall_offset
+        self._watchers = watchers
+        self._hook_rng = stream(seed, "host", name, "hooks")
+        self._wake_up_rng = stream(seed, "host", name, "wake-up")
+        self._alarm = Alarm(engine, self._wake)
+        self._inbox: deque[tuple[Event, int]] = deque()
+        self._runner: Runner | None = None
+        self._paused = 0
+        self._latest = 0
+
+    # Looking.
+
+    @property
+    def node(self) -> Node | None:
+        """The node of the daemon that runs, or None while none does."""
+        return None if self._runner is None else self._runner.node
+
+    @property
+    def running(self) -> bool:
+        """Whether its daemon runs, or would if it were not paused."""
+        return self._runner is not None
+
+    @property
+    def paused(self) -> bool:
+        """Whether its daemon stands still."""
+        return self._paused > 0
+
+    # The daemon's life.
+
+    def start(self) -> None:
+        """Start the daemon, as its operator or supervisor does. It must not run."""
+        if self._runner is not None:
+            raise ValueError(f"the daemon of {self.name} runs already")
+        self.runs += 1
+        self.node_seed = stream_seed(self._seed, "host", self.name, "node", str(self.runs))
+        node = Node(self.config, rng=random.Random(self.node_seed))  # noqa: S311 - it must repeat itself
+        ports = Ports(
+            frames=self.network, addresses=self.network, hooks=self, reports=_SILENCE, journal=_Journal(self)
+        )
+        self._runner = Runner(node, ports)
+        for virtual_host in self.config.virtual_hosts:
+            watched = virtual_host.addresses if virtual_host.manages_addresses else ()
+            self.network.watch(virtual_host.interface, watched)
+        self.network.listen = self._take
+        self._latest = 0
+        self._tell_process()
+        self._feed(Started(), self._engine.now)
+        if self.wall_offset is not None:
+            self._feed(WallClockChanged(offset=self.wall_offset), self._engine.now)
+        self.network.tell_present_state()
+
+    def start_if_ended(self) -> None:
+        """Start the daemon, unless it has not ended yet: the supervisor then has nothing to do."""
+        if self._runner is None:
+            self.start()
+
+    def stop(self) -> None:
+        """Ask the daemon to leave, as SIGTERM does."""
+        self._take(StopRequested())
+
+    def kill(self) -> None:
+        """End the daemon without a word, as SIGKILL does. Its kernel keeps the addresses until the leases end."""
+        self._end()
+        self._tell_process()
+
+    def power_off(self) -> None:
+        """End the whole machine: its links go down, and its leased addresses are forgotten."""
+        self._end()
+        self.network.power_off()
+        self._tell_process()
+
+    def power_on(self) -> None:
+        """Start the machine, with its links as they were, and its daemon."""
+        self.network.power_on()
+        self.start()
+
+    def _end(self) -> None:
+        self._runner = None
+        self._alarm.set(None)
+        self._inbox.clear()
+        self.network.listen = None
+
+    # Its standing still.
+
+    def pause(self, *, kernel: bool = False) -> None:
+        """Let the daemon stand still: the processor is busy, its memory collected, or somebody sent SIGSTOP.
+
+        Args:
+            kernel: whether the kernel stands still as well, as that of a virtual machine does.
+        """
+        self._paused += 1
+        if kernel:
+            self.network.frozen = True
+        self._tell_process()
+
+    def resume(self) -> None:
+        """Undo a `pause`: what has waited is read, and then the timer is served if it is due."""
+        self._paused -= 1
+        if self._paused:
+            return
+        if self.network.frozen:
+            self.network.thaw()
+        self._tell_process()
+        if self._runner is None:
+            return
+        self._catch_up()
+        self._set_alarm()
+
+    def set_drift(self, drift_ppm: int) -> None:
+        """Let the clock go faster or slower from now on.
+
+        Args:
+            drift_ppm: millionths faster than the world.
+        """
+        self.clock.set_drift(drift_ppm, self._engine.now)
+        self._set_alarm()
+
+    def step_wall_clock(self, by: int) -> None:
+        """Set the wall clock.
+
+        Args:
+            by: nanoseconds; less than 0 to set it back.
+        """
+        if self.wall_offset is not None:
+            self.wall_offset += by
+            self._take(WallClockChanged(offset=self.wall_offset))
+
+    def tell(self, event: Event) -> None:
+        """Tell the daemon something that an operator or a health check does.
+
+        Args:
+            event: what.
+        """
+        self._take(event)
+
+    # Its hooks.
+
+    def run(self, interface: str, vhid: int, hook: Hook) -> None:
+        """Start a script; see `triocarp.core.ports.HookPort`.
+
+        Args:
+            interface: of the virtual host.
+            vhid: of the virtual host.
+            hook: which script.
+        """
+        script = self.scripts.get(hook, _INSTANT_SCRIPT)
+        outcome = HookOutcome.FAILED if chance(self._hook_rng, script.failure) else HookOutcome.SUCCEEDED
+        finished = HookFinished(interface=interface, vhid=vhid, hook=hook, outcome=outcome)
+        self._engine.after(script.duration.draw(self._hook_rng), self._take_of, self.runs, finished)
+
+    # Its loop.
+
+    def _take_of(self, run: int, event: Event) -> None:
+        """Take an event that only the daemon that asked for it may have."""
+        if run == self.runs:
+            self._take(event)
+
+    def _take(self, event: Event) -> None:
+        """Tell the daemon something, now or when it goes on."""
+        if self._runner is None:
+            return
+        if self._paused:
+            is_packet = isinstance(event, PacketReceived | PacketUnreadable)
+            if not is_packet or len(self._inbox) < SOCKET_BUFFER:
+                self._inbox.append((event, self._engine.now))
+        else:
+            self._feed(event, self._engine.now)
+
+    def _catch_up(self) -> None:
+        while self._inbox and self._runner is not None:
+            event, at = self._inbox.popleft()
+            self._feed(event, at)
+
+    def _feed(self, event: Event, at: int) -> None:
+        runner = self._runner
+        if runner is None:
+            return
+        self._latest = max(self._latest, self.clock.read(at))
+        deadline = runner.feed(event, self._latest)
+        if runner.node.stopped:
+            self._end()
+            self._tell_process()
+        else:
+            self._alarm.set(None if deadline is None else self.clock.instant(deadline))
+
+    def _set_alarm(self) -> None:
+        if self._runner is not None:
+            deadline = self._runner.node.deadline
+            self._alarm.set(None if deadline is None else self.clock.instant(deadline))
+
+    def _wake(self) -> None:
+        if self._paused:
+            return  # `resume` looks at the deadline
+        late = self.wake_up.draw(self._wake_up_rng)
+        if late:
+            self._engine.after(late, self._serve_timer, self.runs)
+        else:
+            self._serve_timer(self.runs)
+
+    def _serve_timer(self, run: int) -> None:
+        if run == self.runs and self._runner is not None and not self._paused:
+            self._feed(TimerExpired(), self._engine.now)
+
+    # Those who watch.
+
+    def tell_watchers(self, at: int, event: Event, effects: tuple[Effect, ...]) -> None:
+        """Show what the node was told to all who watch.
+
+        Args:
+            at: the node's instant.
+            event: what it was told.
+            effects: what it answered.
+        """
+        for watcher in self._watchers:
+            watcher.told(self, at, event, effects)
+
+    def _note_address(self, interface: str, address: IPInterface, present: bool) -> None:
+        for watcher in self._watchers:
+            watcher.held(self, self._engine.now, interface, address, present=present)
+
+    def _tell_process(self) -> None:
+        for watcher in self._watchers:
+            watcher.process_changed(self, self._engine.now)
+
+
+_SILENCE: Final = _Silence()
+_INSTANT_SCRIPT: Final = Script()

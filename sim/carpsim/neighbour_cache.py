@@ -1,0 +1,230 @@
+"""What a machine knows of its neighbours' MACs, and how it forgets: ARP and neighbour discovery as Linux has them.
+
+RFC 4861, section 7.3, whose states Linux uses for ARP as well. The durations are Linux's defaults (arp(7), and
+``net.ipv4.neigh`` of the kernel's documentation of ip-sysctl).
+"""
+
+import enum
+import random
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final, Protocol, final
+
+from carpsim import neighbour_messages
+from carpsim.engine import Alarm, Engine
+from carpsim.frame import NeighbourMessage
+from carpsim.randomness import uniform
+from triocarp.core.family import IPAddress
+from triocarp.core.timing import SECOND
+
+
+@enum.unique
+class Reachability(enum.Enum):
+    """The states of RFC 4861, section 7.3.2."""
+
+    INCOMPLETE = "incomplete"
+    REACHABLE = "reachable"
+    STALE = "stale"
+    DELAY = "delay"
+    PROBE = "probe"
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NeighbourSettings:
+    """How long what is valid; nanoseconds, Linux's defaults.
+
+    Attributes:
+        base_reachable_time: an entry is believed for 0.5 to 1.5 times as long.
+        delay_first_probe_time: how long a stale entry that is used is used before it is checked.
+        retrans_time: from one question to the next.
+        questions: how often is asked before a neighbour counts as gone.
+        locktime: how long a fresh entry stays as it is, whatever else answers; ARP alone has that.
+        queue: packets that wait for an answer, at most.
+    """
+
+    base_reachable_time: int = 30 * SECOND
+    delay_first_probe_time: int = 5 * SECOND
+    retrans_time: int = SECOND
+    questions: int = 3
+    locktime: int = SECOND
+    queue: int = 101
+
+
+LINUX: Final = NeighbourSettings()
+"""As Linux is delivered."""
+
+
+class Owner(Protocol):
+    """Whose cache it is."""
+
+    @property
+    def hardware_address(self) -> bytes:
+        """Its MAC, 6 bytes."""
+        ...
+
+    def source_for(self, address: IPAddress) -> IPAddress:
+        """Return its own address of the same family, to ask from.
+
+        Args:
+            address: that is asked for.
+        """
+        ...
+
+    def send(self, frame: bytes) -> None:
+        """Send a frame, or lose it.
+
+        Args:
+            frame: from the destination MAC on.
+        """
+        ...
+
+
+@final
+@dataclass(slots=True, kw_only=True, eq=False)
+class Entry:
+    """What is known of one neighbour.
+
+    Attributes:
+        state: how sure that is.
+        mac: its MAC, 6 bytes; empty while it is not known.
+        updated: the instant at which it was last confirmed or changed.
+        asked: how often it has been asked since it last answered.
+        alarm: of its state.
+        waiting: packets that wait for the MAC, each a function that takes it.
+    """
+
+    state: Reachability
+    mac: bytes = b""
+    updated: int = 0
+    asked: int = 0
+    alarm: Alarm
+    waiting: deque[Callable[[bytes], None]] = field(default_factory=deque[Callable[[bytes], None]])
+
+
+@final
+class NeighbourCache:
+    """The neighbours of one interface.
+
+    Args:
+        engine: of the world.
+        owner: whose cache it is.
+        rng: its stream.
+        settings: how long what is valid.
+    """
+
+    __slots__ = ("_engine", "_entries", "_owner", "_rng", "_settings")
+
+    def __init__(
+        self, engine: Engine, owner: Owner, rng: random.Random, settings: NeighbourSettings = LINUX
+    ) -> None:
+        self._engine = engine
+        self._owner = owner
+        self._rng = rng
+        self._settings = settings
+        self._entries: dict[IPAddress, Entry] = {}
+
+    def lookup(self, address: IPAddress) -> bytes | None:
+        """Return the MAC that is known for an address, or None; nothing is asked.
+
+        Args:
+            address: of a neighbour.
+        """
+        entry = self._entries.get(address)
+        return entry.mac or None if entry is not None else None
+
+    def resolve(self, address: IPAddress, send: Callable[[bytes], None]) -> None:
+        """Send something to a neighbour, now or when its MAC is known.
+
+        Args:
+            address: of the neighbour.
+            send: is called with its MAC; never, if it does not answer.
+        """
+        entry = self._entries.get(address)
+        if entry is None:
+            entry = self._add(address, Reachability.INCOMPLETE)
+            self._ask(address, entry)
+        if entry.state is Reachability.INCOMPLETE:
+            entry.waiting.append(send)
+            if len(entry.waiting) > self._settings.queue:
+                entry.waiting.popleft()
+            return
+        if entry.state is Reachability.STALE:
+            entry.state = Reachability.DELAY
+            entry.alarm.set(self._engine.now + self._settings.delay_first_probe_time)
+        send(entry.mac)
+
+    def hear(self, message: NeighbourMessage, *, is_for_us: bool) -> None:
+        """Take note of what ARP or neighbour discovery says on the segment.
+
+        Nobody is put into the cache by what nobody asked (``arp_accept`` 0), but for who asks us: we shall have to
+        answer. What is known is changed by an announcement.
+
+        Args:
+            message: what it says.
+            is_for_us: whether it was sent to us alone, or asks for an address of ours.
+        """
+        if not message.sender_mac or message.sender.is_unspecified:
+            return
+        entry = self._entries.get(message.sender)
+        if entry is None:
+            if message.is_request and is_for_us:
+                entry = self._add(message.sender, Reachability.STALE)
+                entry.mac, entry.updated = message.sender_mac, self._engine.now
+            return
+        confirmed = message.solicited and is_for_us
+        changed = message.sender_mac != entry.mac
+        if changed and entry.mac and not self._may_change(entry, message):
+            return
+        entry.mac = message.sender_mac
+        if confirmed:
+            entry.updated = self._engine.now
+            self._confirm(entry)
+        elif changed:
+            entry.updated = self._engine.now
+            entry.state = Reachability.STALE
+            entry.alarm.set(None)
+        self._send_waiting(entry)
+
+    def _may_change(self, entry: Entry, message: NeighbourMessage) -> bool:
+        """Return whether another MAC may take the place of the one that is known."""
+        if message.sender.version == 4:  # noqa: PLR2004 - of IP
+            return message.is_gratuitous or self._engine.now - entry.updated > self._settings.locktime
+        return message.override or message.is_request
+
+    def _add(self, address: IPAddress, state: Reachability) -> Entry:
+        entry = Entry(state=state, alarm=Alarm(self._engine, lambda: self._expire(address)))
+        self._entries[address] = entry
+        return entry
+
+    def _confirm(self, entry: Entry) -> None:
+        base = self._settings.base_reachable_time
+        entry.state = Reachability.REACHABLE
+        entry.asked = 0
+        entry.alarm.set(self._engine.now + uniform(self._rng, base // 2, base + base // 2))
+
+    def _send_waiting(self, entry: Entry) -> None:
+        while entry.waiting:
+            entry.waiting.popleft()(entry.mac)
+
+    def _ask(self, address: IPAddress, entry: Entry) -> None:
+        known = entry.mac if entry.state is Reachability.PROBE else None
+        entry.asked += 1
+        entry.alarm.set(self._engine.now + self._settings.retrans_time)
+        source = self._owner.source_for(address)
+        self._owner.send(neighbour_messages.question(address, source, self._owner.hardware_address, known))
+
+    def _expire(self, address: IPAddress) -> None:
+        entry = self._entries[address]
+        match entry.state:
+            case Reachability.REACHABLE:
+                entry.state = Reachability.STALE
+            case Reachability.DELAY:
+                entry.state = Reachability.PROBE
+                entry.asked = 0
+                self._ask(address, entry)
+            case Reachability.INCOMPLETE | Reachability.PROBE if entry.asked < self._settings.questions:
+                self._ask(address, entry)
+            case _:
+                del self._entries[address]  # who wants it asks everybody anew

@@ -1,0 +1,156 @@
+"""What is simulated: segments, hosts, clients and faults, as data.
+
+A `Scenario` says what there is and what happens; a `carpsim.world.World` is made of it and of a seed. The same
+vocabulary is that of scenario files. Times are in nanoseconds here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Interface, IPv6Interface
+from typing import Final, TypeAlias, final
+
+from carpsim.conditions import PERFECT, Conditions
+from carpsim.distribution import AT_ONCE, Constant, Distribution
+from carpsim.faults import Fault
+from carpsim.host import Script
+from carpsim.neighbour_cache import LINUX, NeighbourSettings
+from carpsim.segment import MAC_AGEING, Snooping
+from triocarp.core import Hook, IPAddress, IPInterface, NodeConfig
+from triocarp.core.timing import SECOND
+
+LAN: Final = "lan"
+"""Name of the segment where there is only one."""
+
+ETH0: Final = "eth0"
+"""Name of the interface where there is only one."""
+
+DEFAULT_CONDITIONS: Final = Conditions(latency=Constant(50_000))
+"""From the switch to a station: 50 us, and nothing is lost."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentSettings:
+    """One switched segment.
+
+    Attributes:
+        name: no two segments have the same.
+        inward: conditions from each station to the switch.
+        outward: conditions from the switch to each station.
+        mac_ageing: how long the switch remembers where a MAC is, nanoseconds; 0 for a hub.
+        snooping: what it does with multicast groups that nobody has joined.
+        querier: whether somebody has memberships repeated.
+        convergence: how long a port whose link came up does not forward, nanoseconds.
+    """
+
+    name: str = LAN
+    inward: Conditions = PERFECT
+    outward: Conditions = DEFAULT_CONDITIONS
+    mac_ageing: int = MAC_AGEING
+    snooping: Snooping = Snooping.OFF
+    querier: bool = True
+    convergence: int = 0
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostSettings:
+    """One host with carpd.
+
+    Attributes:
+        name: no two hosts or clients have the same.
+        config: of its node.
+        segments: the segment of each interface, by the interface's name.
+        start: the instant at which its daemon starts.
+        clock_origin: what its clock reads at the beginning of the world.
+        drift_ppm: how many millionths its clock is faster than the world.
+        wall_offset: nanoseconds from its clock to its wall clock; None for a host that has no time.
+        scripts: how its hooks behave.
+        wake_up: how late its timer is.
+    """
+
+    name: str
+    config: NodeConfig
+    segments: Mapping[str, str] = field(default_factory=lambda: {ETH0: LAN})
+    start: int = 0
+    clock_origin: int = 0
+    drift_ppm: int = 0
+    wall_offset: int | None = 0
+    scripts: Mapping[Hook, Script] = field(default_factory=dict[Hook, Script])
+    wake_up: Distribution = AT_ONCE
+
+    @property
+    def own_addresses(self) -> dict[str, tuple[IPInterface, ...]]:
+        """The host's own addresses by interface: from which it advertises, in the networks of its virtual ones."""
+        found: dict[str, dict[IPInterface, None]] = {}
+        for virtual_host in self.config.virtual_hosts:
+            own = found.setdefault(virtual_host.interface, {})
+            for source in virtual_host.sources.values():
+                own[_in_network_of(source, virtual_host.addresses)] = None
+        return {interface: tuple(own) for interface, own in found.items()}
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientSettings:
+    """One client.
+
+    Attributes:
+        name: no two hosts or clients have the same.
+        address: its own.
+        target: the virtual address that it probes, of the same family.
+        segment: where it is plugged in.
+        interval: nanoseconds from one probe to the next.
+        timeout: how long a probe may wait for its answer, nanoseconds.
+        neighbours: how its neighbour cache behaves.
+    """
+
+    name: str
+    address: IPAddress
+    target: IPAddress
+    segment: str = LAN
+    interval: int = SECOND // 10
+    timeout: int = SECOND
+    neighbours: NeighbourSettings = LINUX
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """What there is and what happens.
+
+    Attributes:
+        name: in a few words, with hyphens.
+        description: one paragraph: what it shows.
+        duration: how long it is simulated, nanoseconds.
+        segments: at least one.
+        hosts: at least one.
+        clients: who probes.
+        faults: what happens, in any order.
+    """
+
+    name: str = "unnamed"
+    description: str = ""
+    duration: int = 60 * SECOND
+    segments: tuple[SegmentSettings, ...] = (SegmentSettings(),)
+    hosts: tuple[HostSettings, ...]
+    clients: tuple[ClientSettings, ...] = ()
+    faults: tuple[Fault, ...] = ()
+
+
+_PREFIXES: Final = {4: 32, 6: 128}
+
+Networked: TypeAlias = IPv4Interface | IPv6Interface
+
+
+def _in_network_of(source: IPAddress, addresses: tuple[IPInterface, ...]) -> IPInterface:
+    """Return an address with the prefix length of the network that it shares with a virtual one."""
+    shared = [
+        address.network.prefixlen
+        for address in addresses
+        if address.version == source.version and source in address.network
+    ]
+    if source.version == 6 and source.is_link_local:  # noqa: PLR2004 - of IP
+        shared = [64]
+    prefix = min(shared, default=_PREFIXES[source.version])
+    return IPv4Interface(f"{source}/{prefix}") if source.version == 4 else IPv6Interface(f"{source}/{prefix}")  # noqa: PLR2004

@@ -1,0 +1,175 @@
+"""A simulated world: what a scenario and a seed become, and what passes in it."""
+
+from collections.abc import Iterable
+from typing import Protocol, final
+
+from carpsim.client import Answer, Client
+from carpsim.clock import HostClock
+from carpsim.engine import Engine
+from carpsim.faults import Fault
+from carpsim.host import Host, Watcher
+from carpsim.scenario import ClientSettings, HostSettings, Scenario, SegmentSettings
+from carpsim.segment import Segment
+from triocarp.core import VirtualHostConfig
+from triocarp.core.ethernet import multicast_mac
+
+
+class WorldWatcher(Watcher, Protocol):
+    """Sees what happens in a world, on its hosts and elsewhere."""
+
+    def began(self, world: "World") -> None:
+        """Take note of a world that is about to begin: there are segments, and no hosts or clients yet.
+
+        Args:
+            world: it.
+        """
+        ...
+
+    def happened(self, at: int, fault: Fault) -> None:
+        """Take note of a fault that has just happened.
+
+        Args:
+            at: the instant, in nanoseconds.
+            fault: it.
+        """
+        ...
+
+    def answered(self, client: Client, answer: Answer) -> None:
+        """Take note that a client got an answer.
+
+        Args:
+            client: who.
+            answer: it.
+        """
+        ...
+
+
+@final
+class World:
+    """All that there is.
+
+    Args:
+        scenario: what there is and what happens.
+        seed: of everything that is left to chance.
+        watchers: see what happens.
+
+    Attributes:
+        scenario: what there is and what happens.
+        seed: of everything that is left to chance.
+        engine: its time.
+        segments: by name.
+        hosts: by name.
+        clients: by name.
+    """
+
+    def __init__(self, scenario: Scenario, *, seed: int = 0, watchers: Iterable[WorldWatcher] = ()) -> None:
+        self.scenario = scenario
+        self.seed = seed
+        self.engine = Engine()
+        self._watchers = tuple(watchers)
+        self.segments = {settings.name: self._segment(settings) for settings in scenario.segments}
+        self.hosts: dict[str, Host] = {}
+        self.clients: dict[str, Client] = {}
+        for watcher in self._watchers:
+            watcher.began(self)
+        for number, settings in enumerate(scenario.hosts):
+            self.hosts[settings.name] = self._host(number, settings)
+        for number, client in enumerate(scenario.clients):
+            self.clients[client.name] = self._client(number, client)
+        # What happens at one instant happens in the order of the scenario: hosts first, then faults.
+        for host in scenario.hosts:
+            self.engine.at(host.start, self.hosts[host.name].start)
+        for fault in scenario.faults:
+            self.engine.at(fault.at, self.let_happen, fault)
+
+    def run(self, until: int | None = None) -> None:
+        """Let time pass.
+
+        Args:
+            until: up to and with this instant, in nanoseconds; None for the scenario's duration.
+        """
+        self.engine.run_until(self.scenario.duration if until is None else until)
+
+    def let_happen(self, fault: Fault) -> None:
+        """Let something happen now, whatever instant it names.
+
+        Args:
+            fault: it.
+        """
+        fault.happen(self)
+        for watcher in self._watchers:
+            watcher.happened(self.engine.now, fault)
+
+    def labels(self, name: str, segment: str) -> tuple[str, ...]:
+        """Return how the interfaces of a host, or a client, are called on a segment.
+
+        Args:
+            name: of a host or a client.
+            segment: its name.
+        """
+        if name in self.clients:
+            return (name,)
+        return tuple(
+            port.station.label
+            for port in self.segments[segment].ports
+            if port.station.label.partition(":")[0] == name
+        )
+
+    def _segment(self, settings: SegmentSettings) -> Segment:
+        return Segment(
+            self.engine,
+            name=settings.name,
+            seed=self.seed,
+            inward=settings.inward,
+            outward=settings.outward,
+            mac_ageing=settings.mac_ageing,
+            snooping=settings.snooping,
+            querier=settings.querier,
+            convergence=settings.convergence,
+        )
+
+    def _host(self, number: int, settings: HostSettings) -> Host:
+        host = Host(
+            self.engine,
+            name=settings.name,
+            config=settings.config,
+            seed=self.seed,
+            clock=HostClock(settings.clock_origin, settings.drift_ppm),
+            wall_offset=settings.wall_offset,
+            scripts=settings.scripts,
+            wake_up=settings.wake_up,
+            watchers=self._watchers,
+        )
+        for place, (interface, segment) in enumerate(settings.segments.items()):
+            mac = bytes((2, 0, place)) + (number + 1).to_bytes(3)
+            host.network.add_interface(interface, self.segments[segment], mac)
+            for address in settings.own_addresses.get(interface, ()):
+                host.network.put_address(interface, address)
+        for virtual_host in settings.config.virtual_hosts:
+            self._join(host, virtual_host, settings.segments[virtual_host.interface])
+        return host
+
+    def _join(self, host: Host, virtual_host: VirtualHostConfig, segment: str) -> None:
+        for group in virtual_host.destinations:
+            if group.is_multicast:
+                self.segments[segment].join(f"{host.name}:{virtual_host.interface}", multicast_mac(group))
+
+    def _client(self, number: int, settings: ClientSettings) -> Client:
+        return Client(
+            self.engine,
+            self.segments[settings.segment],
+            name=settings.name,
+            number=number,
+            address=settings.address,
+            hardware_address=bytes((2, 1, 0)) + (number + 1).to_bytes(3),
+            target=settings.target,
+            interval=settings.interval,
+            timeout=settings.timeout,
+            seed=self.seed,
+            neighbours=settings.neighbours,
+            on_answer=self._note_answer,
+        )
+
+    def _note_answer(self, client: Client, answer: Answer) -> None:
+        for watcher in self._watchers:
+            watcher.answered(client, answer)
