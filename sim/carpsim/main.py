@@ -54,8 +54,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         command.add_arguments(subparser)
         subparser.set_defaults(command=command)
     arguments = parser.parse_args(argv)
-    command: Command = arguments.command
-    return command.run(arguments)
+    chosen: Command = arguments.command
+    return chosen.run(arguments)
 
 
 if __name__ == "__main__":
