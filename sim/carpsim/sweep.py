@@ -1,7 +1,7 @@
 """A sweep: one scenario under many settings, each repeated with many seeds; one row a run, and one an outage.
 
 What has been run is appended to ``runs.jsonl`` in the sweep's directory as soon as it is known, under a key that
-names the release, the scenario with its settings, and the seed. So a sweep that was stopped, or whose workers died,
+names the release, the scenario with its settings, and the seed. So a sweep that was stopped, or lost its workers,
 goes on where it was, and one that was extended runs only what is missing.
 """
 
