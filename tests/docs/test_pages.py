@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from ipaddress import ip_interface
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,13 @@ import pytest
 
 import triocarp.core
 from tests.core.hosts import Machine
-from tests.docs.pages import DOCS, EXAMPLES, HOSTS, lines_of_code, load, read
+from tests.docs.pages import DOCS, EXAMPLES, HOSTS, ROOT, lines_of_code, load, read
 from triocarp.core import Link, Runner, Started, State
 from triocarp.core.journal import Header, LineJournal
 from triocarp.core.timing import SECOND
 from triocarp.daemon.config_file import read_node_config
+from triocarp.linux.interface_table import InterfaceTable
+from triocarp.linux.rtnetlink_messages import AddressReport, LinkReport
 
 FENCE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 DOCUMENTED = re.compile(r"^\.\. auto(?:class|data|exception|function):: triocarp\.core\.(\w+)$", re.MULTILINE)
@@ -91,6 +94,31 @@ def test_the_replay_on_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyP
     exec(program, names)  # noqa: S102 - it is our own page
     (host,) = names["replayed"].node.virtual_hosts.values()
     assert (names["replayed"].runs, host.state) == (1, State.MASTER)
+
+
+def test_the_configuration_in_the_readme_is_right(tmp_path: Path) -> None:
+    """On a host with both interfaces it is accepted, and its virtual hosts move together."""
+    (text,) = re.findall(
+        r"^```toml\n(.*?)^```$", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE | re.DOTALL
+    )
+    (tmp_path / "password").write_text("secret\n", encoding="ascii")
+    file = tmp_path / "carpd.toml"
+    file.write_text(text.replace("/etc/carpd.password", str(tmp_path / "password")), encoding="utf-8")
+    table = InterfaceTable()
+    for index, address in ((2, "10.0.0.1/24"), (2, "fe80::1/64"), (3, "192.168.7.2/24")):
+        table.apply(
+            LinkReport(
+                index=index,
+                name=f"eth{index - 2}",
+                link=Link.UP,
+                hardware_address=bytes(6),
+                loopback=False,
+                arp=True,
+            )
+        )
+        table.apply(AddressReport(index=index, address=ip_interface(address), present=True, port_id=0, number=0))
+    first, second = read_node_config(file, lambda: table).virtual_hosts
+    assert first.failover_group == second.failover_group != ""
 
 
 def test_the_reference_has_every_public_name_once() -> None:
