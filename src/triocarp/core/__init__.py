@@ -10,7 +10,14 @@ failures back, sleep until the deadline.
 
 from triocarp.core.advertisement import PROTOCOL, Advertisement, MalformedAdvertisementError, parse
 from triocarp.core.authentication import Authenticator, Keyring, covered_addresses
-from triocarp.core.configuration import CARP_GROUP, CARP_GROUP6, NodeConfig, VirtualHostConfig
+from triocarp.core.configuration import (
+    CARP_GROUP,
+    CARP_GROUP6,
+    Draft,
+    NodeConfig,
+    VirtualHostConfig,
+    problems_of_drafts,
+)
 from triocarp.core.datagram import read_datagram
 from triocarp.core.demotion import Demotion, DemotionCause
 from triocarp.core.dialect import (
@@ -120,6 +127,7 @@ __all__ = [
     "DemotionRequested",
     "DemotionStyle",
     "Dialect",
+    "Draft",
     "DropReason",
     "Effect",
     "EffectFailed",
@@ -186,5 +194,6 @@ __all__ = [
     "explain",
     "multicast_mac",
     "parse",
+    "problems_of_drafts",
     "read_datagram",
 ]

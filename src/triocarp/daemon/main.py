@@ -9,6 +9,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import BinaryIO, Final, TextIO, cast
 
 import trio
@@ -25,14 +26,13 @@ from triocarp.core import (
 )
 from triocarp.core.timing import SECOND
 from triocarp.daemon import command_line, starting
-from triocarp.daemon.command_line import STATUS_START
 from triocarp.daemon.driver import Driver
 from triocarp.daemon.event_log import EventLog, Level
 from triocarp.daemon.kernel_host import KernelHost
 from triocarp.daemon.line_writer import LineWriter
 from triocarp.daemon.rehearsal import rehearse
 from triocarp.daemon.scripts import GRACE_S, ScriptRunner
-from triocarp.daemon.settings import Settings, SettingsError
+from triocarp.daemon.settings import STATUS_START, Settings, SettingsError
 from triocarp.linux.clock import boottime
 from triocarp.linux.instance_lock import AlreadyRunning, InstanceLock
 from triocarp.linux.precise_timer import PreciseTimer
@@ -64,14 +64,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     try:
         settings = command_line.read(words, first_interface=starting.first_interface)
-        starting.check(settings.node)
+        settings = replace(settings, warnings=settings.warnings + starting.check(settings))
         with contextlib.ExitStack() as locks:
             for host in settings.node.virtual_hosts:
                 locks.enter_context(InstanceLock(host.interface, host.vhid))
             return _run(settings)
     except SettingsError as error:
         return _refuse(error.lines, error.status)
-    except (starting.StartError, AlreadyRunning, PortError, OSError) as error:
+    except starting.StartError as error:
+        return _refuse(error.lines, STATUS_START)
+    except (AlreadyRunning, PortError, OSError) as error:
         return _refuse((str(error),), STATUS_START)
 
 
