@@ -1,14 +1,13 @@
 """What a run is measured by: how long how many hosts had an address, changes of state, what clients felt."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, final
+from typing import final
 
+from carpsim.client import Answer, Client, Outage
+from carpsim.faults import Fault
 from carpsim.host import Host
-from carpsim.world import World, WorldWatcher
+from carpsim.world import World
 from triocarp.core import Effect, Event, IPAddress, IPInterface, State, StateChanged
-
-if TYPE_CHECKING:
-    from carpsim.client import Outage
 
 
 @final
@@ -44,6 +43,16 @@ class Holding:
             self._holders.pop(holder, None)
         self.most = max(self.most, len(self._holders))
 
+    def start_anew(self, at: int) -> None:
+        """Forget what has been counted.
+
+        Args:
+            at: the instant.
+        """
+        self.pass_time(at)
+        self.nobody = self.several = 0
+        self.most = len(self._holders)
+
     def pass_time(self, at: int) -> None:
         """Count the time up to an instant.
 
@@ -60,14 +69,15 @@ class Holding:
 
 
 @final
-class Measurement(WorldWatcher):
-    """Measures one world.
+class Measurement:
+    """Measures one world; see `carpsim.world.WorldWatcher`.
 
     Attributes:
         holdings: of each virtual address.
         transitions: number of changes of state, of all hosts together.
         takeovers: number of those that made a host master.
         outages: of each client, by its name; there when the run has been `finish`ed.
+        since: the instant from which on is measured, nanoseconds.
     """
 
     def __init__(self) -> None:
@@ -75,7 +85,22 @@ class Measurement(WorldWatcher):
         self.transitions = 0
         self.takeovers = 0
         self.outages: dict[str, tuple[Outage, ...]] = {}
+        self.since = 0
         self._world: World | None = None
+
+    @property
+    def world(self) -> World:
+        """The world that is measured."""
+        if self._world is None:
+            raise ValueError("nothing was measured: give the measurement to a World as a watcher")
+        return self._world
+
+    def start_anew(self) -> None:
+        """Forget what has been measured: from now on it counts."""
+        self.since = self.world.engine.now
+        self.transitions = self.takeovers = 0
+        for holding in self.holdings.values():
+            holding.start_anew(self.since)
 
     def began(self, world: World) -> None:
         """Take note of the virtual addresses; see `carpsim.world.WorldWatcher`.
@@ -119,8 +144,17 @@ class Measurement(WorldWatcher):
 
     def finish(self) -> None:
         """Take note of what is known only at the end."""
-        if self._world is None:
-            raise ValueError("nothing was measured: give the measurement to a World as a watcher")
         for holding in self.holdings.values():
-            holding.pass_time(self._world.engine.now)
-        self.outages = {name: client.outages for name, client in self._world.clients.items()}
+            holding.pass_time(self.world.engine.now)
+        self.outages = {name: client.outages for name, client in self.world.clients.items()}
+
+    # What it does not measure.
+
+    def process_changed(self, host: Host, at: int) -> None:
+        """Take note of nothing; see `carpsim.host.Watcher`."""
+
+    def happened(self, at: int, fault: Fault) -> None:
+        """Take note of nothing; see `carpsim.world.WorldWatcher`."""
+
+    def answered(self, client: Client, answer: Answer) -> None:
+        """Take note of nothing; see `carpsim.world.WorldWatcher`."""
