@@ -289,13 +289,14 @@ MISTAKES: Final = {
     'other_password_file = "{passwords}/password"': "other_password_file",
     'up_script = "/nowhere"': "up_script",
 }
+RIGHT: Final = '"10.0.0.77/24"'
 ADDRESSES: Final = [
     '"10.0.0.300/24"',
     "7",
     '"10.0.{host}.255/24"',
     '"127.0.{host}.1/8"',
     '"10.0.0.9{host}/24"',
-    '"10.0.0.77/24"',
+    RIGHT,
 ]
 
 
@@ -305,22 +306,17 @@ def test_independent_mistakes_do_not_hide_each_other(data: st.DataObject) -> Non
     """However many there are, and of whatever kind, each is named in the first run, and each in one line."""
     text, expected = "", list[str]()
     for host in range(2):
-        where = f"virtual_host[{host}]"
         lines = sorted(data.draw(st.sets(st.sampled_from(sorted(MISTAKES)))))
-        expected += [f"{where}.{MISTAKES[line]}" for line in lines]
-        addresses = [f'"10.0.0.9{host}/24"', *data.draw(st.lists(st.sampled_from(ADDRESSES), unique=True))]
-        # Only the last is right, and is another's on the second host.
-        right = '"10.0.0.77/24"'
-        expected += [
-            f"{where}.addresses[{place}]" for place, each in enumerate(addresses) if place and each != right
-        ]
-        if host and right in addresses and right in text:
-            expected.append(f"{where}.addresses[{addresses.index(right)}]")
-        if host and data.draw(st.booleans()):
-            number, told = 1, [f"{where}.vhid"]
-        else:
-            number, told = 1 + host, []
-        expected += told
+        told = [MISTAKES[line] for line in lines]
+        further = data.draw(st.lists(st.sampled_from(ADDRESSES), unique=True))
+        addresses = [f'"10.0.0.9{host}/24"', *further]
+        for place, address in enumerate(further, start=1):
+            if address != RIGHT or RIGHT in text:  # the second host may not have the first one's
+                told.append(f"addresses[{place}]")
+        number = 1 if data.draw(st.booleans()) else 1 + host
+        if host and number == 1:
+            told.append("vhid")
+        expected += [f"virtual_host[{host}].{name}" for name in told]
         text += f"""
 [[virtual_host]]
 interface = "eth0"
@@ -398,6 +394,10 @@ def test_seconds_are_told_in_seconds(passwords: Path) -> None:
         (
             'addresses = ["2001:db8::100/64"]\ndialect = "ucarp"',
             "addresses[0]: 2001:db8::100: expected an IPv4 address: the ucarp dialect has no other",
+        ),
+        (
+            'addresses = ["10.0.0.100"]',
+            "addresses[0]: '10.0.0.100': expected an address with its prefix length, such as \"10.0.0.100/24\"",
         ),
         ("addresses = []", "addresses: (none): expected 1 to 255 addresses"),
         ("addresses = 7", 'addresses: 7: expected a list, each an address with its prefix length, such as "10.0'),

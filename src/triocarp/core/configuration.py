@@ -198,7 +198,7 @@ class Draft:
     Attributes:
         fields: of `VirtualHostConfig`, by name, with values of the right types. The others have their defaults.
         unknown: names of the fields that have a value which is not known.
-        incomplete: names of the fields with several values of which only those in `fields` are known.
+        incomplete: names of the fields with several values of which only those that stand in ``fields`` are known.
     """
 
     fields: Mapping[str, object]

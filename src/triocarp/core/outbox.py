@@ -123,16 +123,20 @@ class Outbox:
         if hook is not None:
             self._effects.append(RunHook(interface=self._interface, vhid=self._vhid, hook=hook))
 
-    def peer_notice(self, notice: Notice, peer: IPAddress, now: int) -> None:
+    def peer_notice(
+        self, notice: Notice, peer: IPAddress, now: int, *, failure: PortFailure | None = None, detail: str = ""
+    ) -> None:
         """Report something about a peer, unless the same was reported within a minute.
 
         Args:
             notice: what.
             peer: who.
             now: nanoseconds.
+            failure: the failure, if there was one.
+            detail: more words.
         """
         if self._limit.admits(notice, peer, now):
-            self.notice(notice, peer=peer)
+            self.notice(notice, peer=peer, failure=failure, detail=detail)
 
     def two_masters(self, peer: IPAddress, other: IPAddress | None, since: int, until: int | None = None) -> None:
         """Report two masters; the arguments are those of `TwoMasters`."""

@@ -96,7 +96,7 @@ class Noticed:
         interface: of the virtual host.
         vhid: of the virtual host.
         notice: what.
-        peer: whose doing it is, if a peer's.
+        peer: whom it is about, if a peer.
         failure: the failure, if there was one.
         detail: more words: an address, the failed port's own words, a time.
     """

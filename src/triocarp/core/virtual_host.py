@@ -65,6 +65,7 @@ from triocarp.core.statistics import Statistics
 from triocarp.core.timer_table import Timer, TimerTable
 from triocarp.core.timing import ADVSKEW_UNIT, SECOND, advertisement_interval
 from triocarp.core.transitions import State, next_state
+from triocarp.core.transport import Transport
 
 STAGGER: Final = 20_000
 """Nanoseconds that a backup waits, for each unit of its advskew, when the master says goodbye.
@@ -631,10 +632,10 @@ class VirtualHost:
                 self._outbox.notice(Notice.RENEWAL_FAILED, failure=event.failure, detail=event.detail)
             case SendAdvertisement(saying=saying):
                 self.statistics.advertisements_sent -= 1
-                self._fail_to_advertise(saying, event)
+                self._fail_to_advertise(saying, event, now)
             case Announce():
                 self.statistics.announcements_sent -= 1
-                self._tell_send_error(event)
+                self._tell_send_error(event, now)
             case RunHook(interface=interface, vhid=vhid, hook=hook):
                 outcome = HookOutcome.NOT_STARTED
                 ended = HookFinished(
@@ -652,8 +653,8 @@ class VirtualHost:
         self._leave(Cause.ADDRESS_FAILURE, now, parting=Saying.GOODBYE, detail=detail)
         self._outbox.notice(Notice.HOLDING_BACK, failure=failure, detail=f"{wait / SECOND:g} s")
 
-    def _fail_to_advertise(self, saying: Saying, event: EffectFailed) -> None:
-        self._tell_send_error(event)
+    def _fail_to_advertise(self, saying: Saying, event: EffectFailed, now: int) -> None:
+        self._tell_send_error(event, now)
         if event.failure is PortFailure.WITHHELD:
             if self._addresses.releasing:
                 self._parting = saying  # it will be said when the release has worked
@@ -661,11 +662,17 @@ class VirtualHost:
             self._send_errors.fail()
             self._note_send_errors()
 
-    def _tell_send_error(self, event: EffectFailed) -> None:
+    def _tell_send_error(self, event: EffectFailed, now: int) -> None:
         if event.failure in {PortFailure.TOO_LATE, PortFailure.WITHHELD}:
             return  # no fault of the network's
         self.statistics.send_errors += 1
-        self._outbox.notice(Notice.SEND_FAILED, failure=event.failure, detail=event.detail)
+        if self.config.transport is Transport.UNICAST and isinstance(event.effect, SendAdvertisement):
+            # A peer that is down stays so for a while, and is sent to all the same.
+            self._outbox.peer_notice(
+                Notice.SEND_FAILED, event.effect.destination, now, failure=event.failure, detail=event.detail
+            )
+        else:
+            self._outbox.notice(Notice.SEND_FAILED, failure=event.failure, detail=event.detail)
 
     def _note_send_errors(self) -> None:
         amount = self._demotion.weight if self._send_errors.demoting else 0

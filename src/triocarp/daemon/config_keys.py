@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias, final
 
-from triocarp.core import DIALECTS, FlapDamping, Sealing, SourceMac, Transport
+from triocarp.core import DIALECTS, FlapDamping, IPInterface, Sealing, SourceMac, Transport
 from triocarp.core.timing import SECOND
 from triocarp.core.virtual_host_problems import ANNOUNCE_AFTER_RANGE, DURATION_LIMIT, RANGES
 from triocarp.daemon.password_file import read_password
@@ -117,6 +117,12 @@ def _one_of(choices: Mapping[str, object]) -> Kind:
     return Kind(type="string", accepted=f"one of {', '.join(choices)}", convert=convert, choices=choices)
 
 
+def _interface(text: str) -> IPInterface:
+    if "/" not in text:  # it would be an address alone, which hardly anybody means who leaves it out
+        raise ValueError
+    return ipaddress.ip_interface(text)
+
+
 _FLAG: Final = Kind(type="boolean", accepted="true or false", convert=_truth)
 _TEXT: Final = Kind(type="string", accepted="a text", convert=_text)
 _PATH: Final = _parsed(Path, "the path of a file")
@@ -137,7 +143,7 @@ KEYS: Final[Mapping[str, Key]] = MappingProxyType(
         "other_password_file": Key(_PASSWORD, "other_password"),
         "addresses": Key(
             _parsed(
-                ipaddress.ip_interface,
+                _interface,
                 'an address with its prefix length, such as "10.0.0.100/24"',
                 several=True,
             ),
