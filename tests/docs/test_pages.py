@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from ipaddress import ip_interface
 from pathlib import Path
@@ -35,8 +37,9 @@ source = "10.0.0.5"
 
 @pytest.mark.parametrize("example", sorted(EXAMPLES.glob("*.py")), ids=lambda example: example.stem)
 def test_the_page_has_the_programs_that_are_checked_and_run(example: Path) -> None:
-    """Each program beside the page stands in it, to the letter."""
-    assert example.read_text(encoding="utf-8") in FENCE.findall(read("embedding.md"))
+    """Each program beside the pages stands in one of them, to the letter."""
+    programs = [program for page in DOCS.glob("*.md") for program in FENCE.findall(read(page.name))]
+    assert example.read_text(encoding="utf-8") in programs
 
 
 @pytest.mark.parametrize("library", HOSTS)
@@ -63,6 +66,22 @@ def test_both_hosts_have_the_same_ports() -> None:
 def test_the_tests_on_the_page_pass(name: str) -> None:
     """What the page gives as an example of testing one's own driver is right."""
     getattr(load(EXAMPLES / "test_my_host.py"), name)()
+
+
+def test_the_page_has_what_the_observer_says_of_a_real_failover() -> None:
+    """The example reads the capture that the page names, and the page shows what it prints."""
+    program, capture = EXAMPLES / "who_was_master.py", ROOT / "tests/vectors/09-ucarp-failover-sigkill.pcap"
+    said = subprocess.run(
+        [sys.executable, program, capture, "20", "10.99.0.252"],
+        input="secret\n",
+        capture_output=True,
+        check=True,
+        text=True,
+    ).stdout
+    page = read("observing.md")
+    assert "moved from 10.99.0.1 to 10.99.0.2" in said
+    assert f"```text\n{said}```\n" in page
+    assert f"{program.relative_to(ROOT)} {capture.relative_to(ROOT)} 20 10.99.0.252" in page
 
 
 def test_the_event_tables_are_up_to_date() -> None:
