@@ -153,6 +153,12 @@ class VirtualHostConfig:
         return dead_time(self.advbase_s, advskew, self.dead_ratio, multiplies_advskew=multiplies)
 
     @property
+    def first_takeover(self) -> int:
+        """Nanoseconds of silence after which a host that has just started takes over."""
+        unheard = 2 * self.seal_window if self.sealing is Sealing.ENFORCE else 0
+        return max(self.hold_down, unheard + self.dead_time)
+
+    @property
     def overdue_interval(self) -> int:
         """Nanoseconds; a peer that advertises less often is replaced at once."""
         return overdue_interval(self.advbase_s, self.advskew or self._zero_interval, self.dead_ratio)

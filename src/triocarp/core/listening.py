@@ -11,6 +11,7 @@ from triocarp.core.outbox import Outbox
 from triocarp.core.preference import Preference
 from triocarp.core.reasons import DropReason
 from triocarp.core.reports import Notice
+from triocarp.core.sealing import Sealing
 from triocarp.core.statistics import Statistics
 from triocarp.core.timer_table import MASTER_DOWN, Timer, TimerTable
 
@@ -47,8 +48,10 @@ class Listening:
     """
 
     __slots__ = (
+        "_believing_from",
         "_config",
         "_dead_time",
+        "_deaf",
         "_either",
         "_heard_at",
         "_hold_down",
@@ -80,6 +83,8 @@ class Listening:
         self._peers: dict[Family, IPAddress] = {}
         self._rejected: dict[Family, Counter[DropReason]] = {family: Counter() for family in Family}
         self._worse_since: int | None = None
+        self._deaf = config.sealing is Sealing.ENFORCE
+        self._believing_from: int | None = None
         self.peer: IPAddress | None = None
 
     @property
@@ -90,8 +95,19 @@ class Listening:
             return None
         return min(due) if self._either else max(due)
 
+    def believe_from(self, instant: int) -> None:
+        """Take note of when every master will be believed: what nobody could believe before was no silence.
+
+        A master that is believed earlier counts from then on, and so does its silence.
+
+        Args:
+            instant: nanoseconds.
+        """
+        self._deaf = False
+        self._believing_from = instant
+
     def begin(self, now: int, peer: IPAddress | None) -> None:
-        """Wait anew, for the dead time at least, over every family.
+        """Wait anew, for the dead time at least, over every family; for ever, where nobody can be believed.
 
         Args:
             now: nanoseconds.
@@ -103,9 +119,13 @@ class Listening:
             rejected.clear()
         self._worse_since = None
         self._timers.cancel(Timer.MASTER_LEAVING)
+        if self._deaf:
+            self._outbox.notice(Notice.NO_WALL_CLOCK)
+            return
+        begun = now if self._believing_from is None else max(now, self._believing_from)
         for family in self._config.sources:
             self._heard_at[family] = now
-            self._timers.set(MASTER_DOWN[family], self._hold_down.not_before(now + self._dead_time))
+            self._timers.set(MASTER_DOWN[family], self._hold_down.not_before(begun + self._dead_time))
 
     def end(self) -> None:
         """Wait no more: the host becomes master, or takes no part."""

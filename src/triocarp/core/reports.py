@@ -81,6 +81,10 @@ class Notice(enum.Enum):
     OTHER_ADDRESSES = "a host has our VHID and password but other virtual addresses: every host must have the same"
     VRRP_SAME_NUMBER = "a VRRP router has our number: both use the same virtual MAC; choose another VHID"
     OTHER_PASSWORD = "a host signs with the other password: its change is not complete"  # noqa: S105 - words
+    NO_WALL_CLOCK = (
+        "sealing is enforced, and the time of day is not known: nobody is believed, and this host does not become "
+        "master before it is"
+    )
     UNSEALED = "a host does not seal its counters"
     ALTERED = "an advertisement was altered on its way: somebody on the segment forges"
     STALE = "an advertisement comes too late or too early: somebody replays, or a clock is wrong"

@@ -560,7 +560,7 @@ class VirtualHost:
         self._receiver.begin_to_judge_seals(now + event.offset)
         if config.sealing is Sealing.ENFORCE:
             # For a window nothing is believed, and a sender may be a window behind: a master is heard later.
-            self._hold_down.extend(now + 2 * config.seal_window + config.dead_time)
+            self._listening.believe_from(now + 2 * config.seal_window)
             if self._state is State.BACKUP:
                 self._listening.begin(now, self._listening.peer)
 

@@ -34,8 +34,17 @@ from triocarp.core.advertisement import MalformedAdvertisementError, parse
 from triocarp.core.timing import SECOND
 from triocarp.daemon.rate_limit import INTERVAL, RateLimit
 
-_QUIET: Final = frozenset({DropReason.FOREIGN, DropReason.OWN, DropReason.BAD_VHID, DropReason.BAD_INTERFACE})
-"""Other groups, and VRRP routers, are as good as we are: their packets are counted and not worth a line."""
+_QUIET: Final = frozenset(
+    {
+        DropReason.FOREIGN,
+        DropReason.OWN,
+        DropReason.BAD_VHID,
+        DropReason.BAD_INTERFACE,
+        DropReason.UNPROVEN,
+    }
+)
+"""Other groups, and VRRP routers, are as good as we are, and a host that begins to listen believes nobody yet:
+such packets are counted and not worth a line."""
 
 _WAITING_MAX: Final = 4096
 """More than a driver that catches up after a freeze reports before the log has its turn."""
