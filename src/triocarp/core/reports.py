@@ -121,10 +121,12 @@ class TwoMasters:
     Attributes:
         interface: of the virtual host.
         vhid: of the virtual host.
-        peer: the one master.
+        peer: the one master. One that is heard over both address families is named by the one over which it was
+            heard first.
         other: the other one; None if that is this host.
         since: nanoseconds; when both had been heard for the first time.
-        until: nanoseconds; when one of them was last heard, or yielded. None while it goes on.
+        until: nanoseconds; when one of them was last heard: what it said may have been that it leaves, or what
+            made this host yield to it. None while it goes on.
     """
 
     interface: str

@@ -329,13 +329,14 @@ class VirtualHost:
             self._lose(Cause.TIE_LOST, now, parting=None, peer=peer)
             self._listening.expect(peer, family, interval, preference, now)
         else:
+            stays = False
             if advertisement.is_goodbye:
                 self._watch.forget(peer, now)
             else:
                 is_worse = preference is Preference.WORSE
-                self._watch.hear_beside_us(peer, interval, now, is_worse=is_worse)
+                stays = self._watch.hear_beside_us(peer, interval, now, is_worse=is_worse)
             self._set_rival_timer()
-            self._defend(peer, now)
+            self._defend(peer, now, stays=stays)
 
     def _compare_as_backup(
         self, peer: IPAddress, advertisement: Advertisement, preference: Preference, now: int
@@ -343,7 +344,7 @@ class VirtualHost:
         family, interval = family_of(peer), advertisement.interval or ADVSKEW_UNIT
         self._listening.hear(peer, family, interval, preference, now)
         if not advertisement.is_goodbye:
-            self._watch.hear_as_backup(peer, family, interval, now)
+            self._watch.hear_as_backup(peer, interval, now)
         if self._hold_down.holds(now):
             return
         overdue = interval > self._overdue_interval
@@ -367,9 +368,11 @@ class VirtualHost:
         waited = worse_for is not None and worse_for >= config.preempt_delay
         return config.preempt and waited and not self._damper.damps(now)
 
-    def _defend(self, peer: IPAddress, now: int) -> None:
+    def _defend(self, peer: IPAddress, now: int, *, stays: bool) -> None:
+        """Announce against another master; only one that does not just yield or leave is worth a word."""
         if self._announcing.defend(now):
-            self._outbox.notice(Notice.WORSE_MASTER, peer=peer)
+            if stays:
+                self._outbox.notice(Notice.WORSE_MASTER, peer=peer)
             self._announce(now)
 
     def _set_rival_timer(self) -> None:
@@ -443,7 +446,8 @@ class VirtualHost:
         else:
             peer, silence, rejected, detail = missed
             self._enter(cause, peer=peer, silence=silence, rejected=rejected, detail=detail)
-        self._stop_listening()
+        self._listening.end()
+        self._watch.take_over(now)
         self._neutral = False
         self._advertise(now, renew=False)
         self._addresses.hold(self._own_interval)
@@ -496,7 +500,7 @@ class VirtualHost:
         self._timers.cancel(Timer.ADVERTISEMENT, Timer.OTHER_MASTER)
         self._announcing.end()
         self._send_errors.leave()
-        self._watch.leave(now)
+        self._watch.leave(peer, now)
         self._parting = parting
         if self._state is State.BACKUP:
             self._listening.begin(now, peer)
