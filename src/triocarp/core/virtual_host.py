@@ -271,10 +271,15 @@ class VirtualHost:
                 self._advertise(now)
         return self._outbox.drain()
 
-    def tell_demotion(self) -> tuple[Effect, ...]:
-        """Return the report of what the failover group's demotion is now."""
+    def tell_demotion(self, *, is_better: bool) -> tuple[Effect, ...]:
+        """Return the report of what the failover group's demotion is now.
+
+        Args:
+            is_better: whether the group counts as better than before.
+        """
         causes = ", ".join(f"{cause.value} ({of}) {amount}" for cause, of, amount in self._demotion.causes)
-        self._outbox.notice(Notice.DEMOTED, detail=f"by {self._demotion.total}: {causes}" if causes else "no more")
+        detail = f"demoted by {self._demotion.total}: {causes}" if causes else "not demoted"
+        self._outbox.notice(Notice.RECOVERED if is_better else Notice.DEMOTED, detail=detail)
         return self._outbox.drain()
 
     # What is heard.
