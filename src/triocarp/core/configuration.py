@@ -189,9 +189,10 @@ class NodeConfig:
         """Check what only shows when the virtual hosts stand side by side.
 
         Raises:
-            ConfigurationError: two virtual hosts with the same VHID on one interface, or with the same address.
+            ConfigurationError: two virtual hosts with the same VHID on one interface, or with the same address, or
+                of one failover group that could not go together.
         """
-        problems = tuple(_clashes(enumerate(self.virtual_hosts)))
+        problems = (*_clashes(enumerate(self.virtual_hosts)), *_disunities(enumerate(self.virtual_hosts)))
         if problems:
             raise ConfigurationError(problems)
 
@@ -212,7 +213,7 @@ class NodeConfig:
                 sound[index] = make()
             except ConfigurationError as error:
                 problems.extend(problem.within(_path(index)) for problem in error.problems)
-        problems.extend(_clashes(sound.items()))
+        problems += (*_clashes(sound.items()), *_disunities(sound.items()))
         if problems:
             raise ConfigurationError(tuple(problems))
         return cls(virtual_hosts=tuple(sound.values()))
@@ -254,6 +255,41 @@ def _clashes(virtual_hosts: Iterable[tuple[int, VirtualHostConfig]]) -> Iterator
                     value=str(source),
                     accepted=f"the host's own address, not the virtual one of {holder}: that one moves",
                 )
+
+
+def _disunities(virtual_hosts: Iterable[tuple[int, VirtualHostConfig]]) -> Iterator[Problem]:
+    """Yield what keeps the members of a failover group from going together."""
+    first_of: dict[str, tuple[int, VirtualHostConfig]] = {}
+    first_on: dict[tuple[str, str], tuple[int, VirtualHostConfig]] = {}
+    for index, host in virtual_hosts:
+        if not host.failover_group:
+            continue
+        path, group = _path(index), host.failover_group
+        first, other = first_of.setdefault(group, (index, host))
+        enforces = Sealing.ENFORCE in (host.sealing, other.sealing)
+        if enforces and host.sealing is not other.sealing:
+            yield Problem(
+                setting=f"{path}.sealing",
+                value=host.sealing.value,
+                accepted=f"{other.sealing.value}, as {_path(first)} has it, which is of the same failover group: "
+                "who enforces seals believes nobody at first and takes over later, so the group would start in "
+                "two parts (unsealed_peers names hosts that need not seal)",
+            )
+        elif enforces and host.seal_window != other.seal_window:
+            yield Problem(
+                setting=f"{path}.seal_window",
+                value=f"{host.seal_window / SECOND:g} s",
+                accepted=f"{other.seal_window / SECOND:g} s, as {_path(first)} has it, which is of the same "
+                "failover group: with another window the group would start in two parts",
+            )
+        first, other = first_on.setdefault((group, host.interface), (index, host))
+        if host.ignore_carrier != other.ignore_carrier:
+            yield Problem(
+                setting=f"{path}.ignore_carrier",
+                value="yes" if host.ignore_carrier else "no",
+                accepted=f"the same as {_path(first)}, of the same failover group on {host.interface}: without "
+                "carrier one would go and the other stay",
+            )
 
 
 def _place(host: VirtualHostConfig, address: IPAddress) -> tuple[str, IPAddress]:
