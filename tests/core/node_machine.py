@@ -87,7 +87,7 @@ def wirings(draw: st.DrawFn, base: VirtualHostConfig, dialect: Dialect) -> dict[
 
 @st.composite
 def configurations(
-    draw: st.DrawFn, base: VirtualHostConfig, group: str, *, ignore_carrier: bool
+    draw: st.DrawFn, base: VirtualHostConfig, group: str, *, ignore_carrier: bool, sealing: Sealing
 ) -> VirtualHostConfig:
     """Return a virtual host with any of the settings that matter to the state machine."""
     dialect = draw(st.sampled_from(list(DIALECTS.values())))
@@ -118,7 +118,7 @@ def configurations(
         announce_after=draw(st.sampled_from([(), (2,), (1, 2, 3)])),
         announce_refresh=draw(st.sampled_from([0, SECOND])),
         failover_group=group,
-        sealing=draw(st.sampled_from([Sealing.OFF, *Sealing])),
+        sealing=sealing,
     )
 
 
@@ -141,9 +141,12 @@ class NodeMachine(RuleBasedStateMachine):
     def begin(self, data: st.DataObject) -> None:
         """Start, with the links up."""
         group = data.draw(st.sampled_from(["", GROUP])) if len(self.bases) > 1 else GROUP
+        # A failover group agrees on these, or it is refused.
         ignore_carrier = data.draw(st.booleans())
+        sealing = data.draw(st.sampled_from([Sealing.OFF, *Sealing]))
         configs = tuple(
-            data.draw(configurations(base, group, ignore_carrier=ignore_carrier)) for base in self.bases
+            data.draw(configurations(base, group, ignore_carrier=ignore_carrier, sealing=sealing))
+            for base in self.bases
         )
         self.watched = Watched.of(*configs)
         self.feed(Started())
@@ -394,12 +397,12 @@ class NodeMachine(RuleBasedStateMachine):
 
     def set_wall_clock(self, step: int) -> None:
         """Tell the wall clock."""
-        first = self.offset == WALL and not step
         self.offset += step
         for promises in self.watched.members(None):
             config = promises.config
-            if config.sealing is Sealing.ENFORCE and (first or abs(step) > config.seal_window) and not first:
-                promises.hold_down(self.machine.now + 2 * config.seal_window + config.dead_time)
+            if config.sealing is Sealing.ENFORCE and abs(step) > config.seal_window:
+                # Nothing is believed for a window, and nobody's silence counts for longer.
+                promises.hold_down(self.machine.now + config.seal_window)
         self.feed(WallClockChanged(offset=self.offset))
 
     @rule(chance=st.integers(0, 5))

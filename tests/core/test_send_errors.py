@@ -54,7 +54,7 @@ def test_third_error_demotes_and_brings_one_more_advertisement(
     said = machine.record.said["eth0", 7]
     assert (said.advskew, said.demotion) == (advskew, demotion)
     assert machine.reports(Noticed)[-2].detail.startswith(
-        f"by {240 if demotion == 0 else 1}: advertisements cannot"
+        f"demoted by {240 if demotion == 0 else 1}: advertisements cannot"
     )
 
 

@@ -50,6 +50,7 @@ _DROPS = {
     DropReason.UNSEALED: "its counter is not sealed",
     DropReason.ALTERED: "it was altered after it had been sealed",
     DropReason.STALE: "it was sealed too long ago, or by a clock that is apart from ours",
+    DropReason.UNPROVEN: "not believed yet: we do not listen for long enough to tell it from a replay",
     DropReason.REPLAYED: "it was heard before: a replay",
 }
 
@@ -62,6 +63,7 @@ _REJECTED = {
     DropReason.UNSEALED: "for not being sealed",
     DropReason.ALTERED: "for being altered",
     DropReason.STALE: "for being stale",
+    DropReason.UNPROVEN: "because we had not listened for long enough to believe anybody",
     DropReason.REPLAYED: "for being replayed",
 }
 

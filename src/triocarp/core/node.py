@@ -71,7 +71,7 @@ class FailoverGroup:
         # What a member does may change the demotion again, once each: an advertisement ends a row of failed ones.
         while (change := self.demotion.take_change()) is not None:
             if len(self.members) > 1 or not change.causes <= _TOLD_BY_THE_STATE:
-                effects += self.members[0].tell_demotion()
+                effects += self.members[0].tell_demotion(is_better=change.is_better)
             for member in self.members:
                 effects += member.follow_demotion(change.hand_over_for, now)
         return tuple(effects)

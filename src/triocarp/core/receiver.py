@@ -26,6 +26,7 @@ DROPPED_FOR: Final = {
     SealVerdict.UNSEALED: DropReason.UNSEALED,
     SealVerdict.ALTERED: DropReason.ALTERED,
     SealVerdict.STALE: DropReason.STALE,
+    SealVerdict.UNPROVEN: DropReason.UNPROVEN,
     SealVerdict.REPLAYED: DropReason.REPLAYED,
 }
 """Why an advertisement whose seal is not as it must be is dropped."""
@@ -103,8 +104,8 @@ class Receiver:
         Args:
             wall: now, in nanoseconds since the Unix epoch.
         """
-        since = wall if self._config.sealing is Sealing.ENFORCE else None
-        self._judge = SealJudge(self._seals, window=self._config.seal_window, trusted_since=since)
+        observed = self._config.sealing is Sealing.OBSERVE
+        self._judge = SealJudge(self._seals, window=self._config.seal_window, since=wall, believes_past=observed)
 
     def judge(
         self, packet: PacketReceived, advertisement: Advertisement, now: int, offset: int | None
@@ -163,7 +164,7 @@ class Receiver:
         enforced = self._config.sealing is Sealing.ENFORCE
         if self._judge is None or wall is None:
             # Without a clock nothing can be told from what was sent yesterday.
-            return Judgement(DropReason.STALE if enforced else None, key)
+            return Judgement(DropReason.UNPROVEN if enforced else None, key)
         sealed = Sealed(
             vhid=advertisement.vhid,
             advbase_s=advertisement.advbase_s,
