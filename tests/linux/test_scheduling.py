@@ -52,3 +52,26 @@ def test_half_a_second_without_a_pause_makes_it_ordinary() -> None:
     told, scheduler = run(f"{BECOME}\n{SPIN}\n{SHOW}")
 
     assert (told, int(scheduler)) == ("True", os.SCHED_OTHER)
+
+
+def test_threads_are_promoted_and_demoted_with_it() -> None:
+    """A thread for which the process may have to wait is served as early as itself."""
+    if not permitted():
+        pytest.skip("real-time scheduling is not permitted here")
+
+    told = run(
+        f"""
+import os, threading
+from triocarp.linux.scheduling import become_real_time
+thread = threading.Thread(target=threading.Event().wait, daemon=True)
+thread.start()
+become_real_time(thread.native_id)
+def show():
+    print(*[os.sched_getscheduler(who) & ~os.SCHED_RESET_ON_FORK for who in (0, thread.native_id)])
+show()
+{SPIN}
+show()
+"""
+    )
+
+    assert told == [str(os.SCHED_RR)] * 2 + [str(os.SCHED_OTHER)] * 2

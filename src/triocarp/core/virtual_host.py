@@ -446,7 +446,7 @@ class VirtualHost:
         self._stop_listening()
         self._neutral = False
         self._advertise(now, renew=False)
-        self._addresses.hold(self._own_interval)
+        self._addresses.hold(self._own_interval, now)
         self._outbox.run(self._hooks.wish(Hook.UP))
         self._announce(now)
 
@@ -458,7 +458,7 @@ class VirtualHost:
         self._advertised = self.standing
         self._timers.set(Timer.ADVERTISEMENT, now + self._own_interval)
         if renew:
-            self._addresses.renew(self._own_interval)
+            self._addresses.renew(self._own_interval, now)
 
     def _announce(self, now: int, only: IPAddress | None = None) -> None:
         """Announce now, unless the up hook is not done, and begin to count the advertisements to a repetition."""
@@ -627,8 +627,9 @@ class VirtualHost:
                 self._retry_release(event, now)
             case RenewAddresses():
                 # There is time for two more renewals before the lease runs out, and if it does, the kernel
-                # tells that the address vanished.
-                self._outbox.notice(Notice.RENEWAL_FAILED, failure=event.failure, detail=event.detail)
+                # tells that the address vanished. A port may be slow to tell, and the lease somebody else's then.
+                if self._state is State.MASTER:
+                    self._outbox.notice(Notice.RENEWAL_FAILED, failure=event.failure, detail=event.detail)
             case SendAdvertisement(saying=saying):
                 self.statistics.advertisements_sent -= 1
                 self._fail_to_advertise(saying, event)
