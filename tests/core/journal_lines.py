@@ -22,7 +22,9 @@ from triocarp.core import (
     Effect,
     EffectFailed,
     Event,
+    Family,
     FlapDamping,
+    ForgedReceived,
     HealthChanged,
     HoldAddresses,
     Hook,
@@ -260,6 +262,10 @@ _HAPPENED: Final[tuple[tuple[Event, tuple[Effect, ...]], ...]] = (
     (
         PacketUnreadable(interface="eth0", reason=DropReason.FRAGMENT, source=IPv6Address("fe80::9")),
         (PacketDropped(interface="eth0", reason=DropReason.FRAGMENT, source=IPv6Address("fe80::9")),),
+    ),
+    (
+        ForgedReceived(interface="eth0", vhid=7, family=Family.IPV4, count=64),
+        (PacketDropped(interface="eth0", reason=DropReason.BAD_AUTHENTICATION, vhid=7, count=64),),
     ),
     (
         TimerExpired(),

@@ -18,6 +18,7 @@ from triocarp.core import (
     Event,
     Family,
     FlapDamping,
+    ForgedReceived,
     HealthChanged,
     HookFinished,
     HookOutcome,
@@ -154,6 +155,7 @@ class NodeMachine(RuleBasedStateMachine):
     def feed(self, event: Event) -> list[Deed]:
         """Feed both machines, check every promise, and return what was done."""
         self.watched.received += isinstance(event, PacketReceived | PacketUnreadable)
+        self.watched.received += event.count if isinstance(event, ForgedReceived) else 0
         return self.watched.feed(event)
 
     def config(self, index: int) -> VirtualHostConfig:
@@ -188,6 +190,12 @@ class NodeMachine(RuleBasedStateMachine):
         """Do what another tool does."""
         for machine in self.watched.both:
             change(machine.record.held)
+
+    @rule(index=INDEX, family=st.sampled_from(list(Family)), count=st.integers(1, 1000))
+    def flood(self, index: int, family: Family, count: int) -> None:
+        """A sieve has dropped many."""
+        config = self.config(index)
+        self.feed(ForgedReceived(interface=config.interface, vhid=config.vhid, family=family, count=count))
 
     @rule(
         index=INDEX,

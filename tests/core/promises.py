@@ -278,7 +278,7 @@ class Watched:
         hosts = list(node.virtual_hosts.values())
         all_statistics = [node.statistics, *(host.statistics for host in hosts)]
         reports = self.machine.record.reports
-        dropped = sum(isinstance(report, PacketDropped) for report in reports)
+        dropped = sum(report.count for report in reports if isinstance(report, PacketDropped))
         assert dropped == sum(statistics.dropped.total() for statistics in all_statistics)
         assert self.received == sum(statistics.received for statistics in all_statistics)
         changes = sum(isinstance(report, StateChanged) for report in reports)

@@ -61,7 +61,11 @@ def kernel(monkeypatch: pytest.MonkeyPatch) -> Kernel:
     """Give a kernel that is in no hurry."""
     kernel = Kernel()
     monkeypatch.setattr(renewal_thread, "boottime", lambda: kernel.now)
-    monkeypatch.setattr(NetlinkSocket, "request", lambda _netlink, message: kernel.request(message))
+
+    def request(_netlink: NetlinkSocket, message: bytes) -> None:
+        kernel.request(message)
+
+    monkeypatch.setattr(NetlinkSocket, "request", request)
     return kernel
 
 

@@ -35,6 +35,7 @@ from triocarp.core.effects import (
 from triocarp.core.events import (
     AddressChanged,
     EffectFailed,
+    ForgedReceived,
     HookFinished,
     HookOutcome,
     Link,
@@ -192,6 +193,11 @@ class VirtualHost:
         )
 
     @property
+    def receiver(self) -> Receiver:
+        """What judges its packets, for a sieve to ask."""
+        return self._receiver
+
+    @property
     def seals_seen(self) -> Counter[SealVerdict]:
         """How often each verdict about a peer's seal was found."""
         return self._receiver.seals_seen
@@ -252,6 +258,20 @@ class VirtualHost:
         """
         self.statistics.received += 1
         self._drop(packet, reason, now)
+        return self._outbox.drain()
+
+    def reject_forged(self, forged: ForgedReceived, now: int) -> tuple[Effect, ...]:
+        """Count packets that a sieve has dropped, and return the report.
+
+        Args:
+            forged: how many.
+            now: nanoseconds.
+        """
+        self._step_down_if_overslept(now)
+        self.statistics.received += forged.count
+        self.statistics.dropped[DropReason.BAD_AUTHENTICATION] += forged.count
+        self._listening.reject(DropReason.BAD_AUTHENTICATION, forged.family, forged.count)
+        self._outbox.forged(forged.count)
         return self._outbox.drain()
 
     def follow_demotion(self, hand_over_for: DemotionCause | None, now: int) -> tuple[Effect, ...]:

@@ -169,7 +169,8 @@ class EventLog:
                 quiet = report.reason in _QUIET
                 if not quiet or self._debug:
                     kind = (report.reason, None)  # a flood may claim any VHID
-                    self._repeated(instant, Level.DEBUG if quiet else Level.WARNING, kind, report)
+                    level = Level.DEBUG if quiet else Level.WARNING
+                    self._repeated(instant, level, kind, report, report.count)
             case Noticed(notice=Notice.HOOK_FAILED):
                 # Each script has a line when it begins, and so it may have one when it fails.
                 self._compose(instant, Level.WARNING, self._whose(report) + explain(report))
@@ -183,11 +184,13 @@ class EventLog:
             case _:
                 assert_never(report)
 
-    def _repeated(self, instant: float, level: Level, kind: tuple[object, int | None], report: Report) -> None:
-        held_back = self._limit.admit(kind, self._clock())
+    def _repeated(
+        self, instant: float, level: Level, kind: tuple[object, int | None], report: Report, count: int = 1
+    ) -> None:
+        held_back = self._limit.admit(kind, self._clock(), count)
         if held_back is None:
             held = self._held_back.setdefault(kind, _HeldBack(level, report))
-            held.report, held.count = report, held.count + 1
+            held.report, held.count = report, held.count + count
         else:
             self._held_back.pop(kind, None)
             more = f" ({held_back} more like it since the last line)" if held_back else ""

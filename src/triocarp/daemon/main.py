@@ -154,7 +154,7 @@ async def _serve(settings: Settings, log: EventLog, early: list[int]) -> None:
             Runner(node, ports, clock=boottime),
             clock=boottime,
             timer=timer,
-            sources=(*_clocks(settings, stack), *kernel.packets, kernel, kernel.addresses),
+            sources=(*_clocks(settings, stack), *kernel.packets(node), kernel, kernel.addresses),
             hooks=hooks,
             leaving_limit_s=2 * max((script.timeout_s + GRACE_S for script in scripts), default=5),
             trace=log.trace if settings.debug else None,
