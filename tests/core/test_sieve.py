@@ -48,9 +48,7 @@ def flooded(machine: Machine) -> Sieve:
     """Return the sieve of a machine that has looked at as many forged advertisements as it ever does."""
     for _ in range(DIAGNOSES + 1):
         machine.feed(FORGER.advertises())
-    sieve = machine.node.sieve("eth0")
-    assert sieve.begin(machine.now)
-    return sieve
+    return machine.node.sieve("eth0")
 
 
 def changed(whole: bytes, position: int, value: int) -> bytes:
@@ -72,7 +70,7 @@ def test_forged_ones_are_dropped_and_told_of(forger: Peer) -> None:
     sieve = flooded(machine)
     assert sieve.take() == []
     for number in range(3):
-        assert sieve.drops(datagram(forger, counter=number, tail=bytes(number)))
+        assert sieve.drops(datagram(forger, counter=number, tail=bytes(number)), machine.now)
     family = Family.IPV4 if forger is FORGER else Family.IPV6
     assert sieve.take() == [ForgedReceived(interface="eth0", vhid=DUAL.vhid, family=family, count=3)]
     assert sieve.take() == []
@@ -82,15 +80,13 @@ def test_without_a_flood_nothing_is_sieved() -> None:
     """The closer look at the first ones of each second tells an operator what is wrong."""
     machine = Machine.listening(DUAL)
     sieve = machine.node.sieve("eth0")
-    for _ in range(DIAGNOSES):
-        assert not sieve.begin(machine.now)
+    for _ in range(DIAGNOSES + 1):
+        assert not sieve.drops(FORGED4, machine.now)
         machine.feed(FORGER.advertises())
-    machine.feed(FORGER.advertises())
-    assert sieve.begin(machine.now)
-    assert sieve.begin(machine.now + SECOND - 1)
-    assert not sieve.begin(machine.now + SECOND)
-    assert not sieve.drops(datagram(FORGER))
-    assert not machine.node.sieve("eth1").begin(machine.now)
+    assert sieve.drops(FORGED4, machine.now)
+    assert sieve.drops(FORGED4, machine.now + SECOND - 1)
+    assert not sieve.drops(FORGED4, machine.now + SECOND)
+    assert not machine.node.sieve("eth1").drops(FORGED4, machine.now)
 
 
 GENUINE4, FORGED4, FORGED6 = datagram(PEER), datagram(FORGER), datagram(FORGER6)
@@ -120,7 +116,7 @@ OTHERS = {
 def test_everything_else_is_left_to_the_node(whole: bytes) -> None:
     """What is believed, and what is dropped for any other reason, which has a counter of its own."""
     machine = Machine.listening(DUAL)
-    assert not flooded(machine).drops(whole)
+    assert not flooded(machine).drops(whole, machine.now)
 
 
 def test_unicast_peers() -> None:
@@ -131,9 +127,8 @@ def test_unicast_peers() -> None:
     for _ in range(DIAGNOSES + 1):
         machine.feed(forger.advertises())
     sieve = machine.node.sieve("eth0")
-    assert sieve.begin(machine.now)
-    assert sieve.drops(datagram(forger))
-    assert not sieve.drops(datagram(forger, source=IPv4Address("10.0.0.10")))
+    assert sieve.drops(datagram(forger), machine.now)
+    assert not sieve.drops(datagram(forger, source=IPv4Address("10.0.0.10")), machine.now)
 
 
 def test_what_was_sieved_is_counted_and_reported() -> None:
@@ -168,7 +163,7 @@ def test_a_sieved_node_knows_the_same(arrivals: list[tuple[str, int]]) -> None:
         for machine in (plain, sieved):
             machine.feed(TimerExpired(), after=pause)
         plain.feed(read_datagram("eth0", whole))
-        if sieve.begin(sieved.now) and sieve.drops(whole):
+        if sieve.drops(whole, sieved.now):
             told += 1
             for event in sieve.take():
                 sieved.feed(event)
@@ -183,6 +178,8 @@ def test_a_sieved_node_knows_the_same(arrivals: list[tuple[str, int]]) -> None:
 def test_no_bytes_break_it() -> None:
     """Whatever bytes come, they are dropped or left to the node."""
     rng = random.Random(1)  # noqa: S311 - any bytes will do
-    sieve = flooded(Machine.listening(DUAL))
+    machine = Machine.listening(DUAL)
+    sieve = flooded(machine)
     for _ in range(2000):
-        sieve.drops(bytes((rng.choice((0x45, 0x60)),)) + rng.randbytes(rng.randrange(90)))
+        noise = bytes((rng.choice((0x45, 0x60)),)) + rng.randbytes(rng.randrange(90))
+        assert not sieve.drops(noise, machine.now)

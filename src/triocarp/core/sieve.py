@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Final, final
 
-from triocarp.core.advertisement import LENGTH, PROTOCOL, checksum_holds
+from triocarp.core.advertisement import PROTOCOL, checksum_holds
 from triocarp.core.events import ForgedReceived
 from triocarp.core.family import Family
 from triocarp.core.ipv4 import TTL
@@ -25,8 +25,8 @@ _IPV6_HEADER: Final = 40
 _FRAGMENTED: Final = 0x3FFF  # more fragments, or not the first
 
 # An IP header and a CARP header: what they are, from whom to whom, and what is signed.
-_IPV4: Final = struct.Struct("!BxHxxHBBxx4s4sBBxBxxxxQ20s")
-_IPV6: Final = struct.Struct("!BxxxHBB16s16sBBxBxxxxQ20s")
+_IPV4: Final = struct.Struct("!xxHxxHBBxx4s4sBxxBxxxxQ20s")
+_IPV6: Final = struct.Struct("!xxxxHBB16s16sBxxBxxxxQ20s")
 _IPV4_SOUND: Final = (_IPV4.size, TTL, PROTOCOL, _VERSION_AND_TYPE, _AUTHLEN)
 _IPV6_SOUND: Final = (_IPV6.size - _IPV6_HEADER, PROTOCOL, TTL, _VERSION_AND_TYPE, _AUTHLEN)
 
@@ -40,55 +40,28 @@ class Sieve:
         receivers: of the virtual hosts there, by VHID.
     """
 
-    __slots__ = ("_dropped", "_flooded", "_interface", "_receivers")
+    __slots__ = ("_dropped", "_interface", "_receivers")
 
     def __init__(self, interface: str, receivers: Mapping[int, Receiver]) -> None:
         self._interface = interface
         self._receivers = receivers
-        self._flooded: dict[int, Receiver] = {}
         self._dropped: Counter[tuple[int, Family]] = Counter()
 
-    def begin(self, now: int) -> bool:
-        """Begin with a batch of datagrams, and return whether they must be sieved: whether there is a flood.
-
-        Args:
-            now: nanoseconds.
-        """
-        self._flooded = {vhid: host for vhid, host in self._receivers.items() if host.is_flooded(now)}
-        return bool(self._flooded)
-
-    def drops(self, datagram: bytes) -> bool:
-        """Return whether a datagram is forged, and if so count it.
+    def drops(self, datagram: bytes, now: int) -> bool:
+        """Return whether a datagram is a forged one of a flood, and if so count it.
 
         Args:
             datagram: from the first byte of the IP header on.
+            now: nanoseconds.
         """
         if len(datagram) >= _IPV4.size and datagram[0] == _NO_OPTIONS:
-            _, length, fragment, ttl, protocol, source, destination, kind, vhid, authlen, counter, digest = (
-                _IPV4.unpack_from(datagram)
-            )
-            family, end = Family.IPV4, _IPV4.size
-            if (
-                (length, ttl, protocol, kind, authlen) != _IPV4_SOUND
-                or fragment & _FRAGMENTED
-                or not checksum_holds(datagram[:_IPV4_HEADER])
-            ):
-                return False
+            family, vhid, is_forged = Family.IPV4, datagram[_IPV4_HEADER + 1], _is_forged4
         elif len(datagram) >= _IPV6.size and datagram[0] >> 4 == Family.IPV6.value:
-            _, length, protocol, ttl, source, destination, kind, vhid, authlen, counter, digest = (
-                _IPV6.unpack_from(datagram)
-            )
-            family, end = Family.IPV6, _IPV6.size
-            if (length, protocol, ttl, kind, authlen) != _IPV6_SOUND:
-                return False
+            family, vhid, is_forged = Family.IPV6, datagram[_IPV6_HEADER + 1], _is_forged6
         else:
             return False
-        receiver = self._flooded.get(vhid)
-        if (
-            receiver is None
-            or not checksum_holds(datagram[end - LENGTH : end])
-            or not receiver.is_forged(source, destination, counter, digest)
-        ):
+        receiver = self._receivers.get(vhid)
+        if receiver is None or not receiver.is_flooded(now) or not is_forged(receiver, datagram):
             return False
         self._dropped[vhid, family] += 1
         return True
@@ -103,3 +76,27 @@ class Sieve:
         ]
         self._dropped.clear()
         return events
+
+
+def _is_forged4(receiver: Receiver, datagram: bytes) -> bool:
+    """Return whether nothing is wrong with a datagram but its signature."""
+    length, fragment, ttl, protocol, source, destination, kind, authlen, counter, digest = _IPV4.unpack_from(
+        datagram
+    )
+    return (
+        (length, ttl, protocol, kind, authlen) == _IPV4_SOUND
+        and not fragment & _FRAGMENTED
+        and checksum_holds(datagram[:_IPV4_HEADER])
+        and checksum_holds(datagram[_IPV4_HEADER : _IPV4.size])
+        and receiver.is_forged(source, destination, counter, digest)
+    )
+
+
+def _is_forged6(receiver: Receiver, datagram: bytes) -> bool:
+    """Return the same of an IPv6 datagram."""
+    length, protocol, ttl, source, destination, kind, authlen, counter, digest = _IPV6.unpack_from(datagram)
+    return (
+        (length, protocol, ttl, kind, authlen) == _IPV6_SOUND
+        and checksum_holds(datagram[_IPV6_HEADER : _IPV6.size])
+        and receiver.is_forged(source, destination, counter, digest)
+    )

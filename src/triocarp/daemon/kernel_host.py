@@ -60,13 +60,13 @@ class PacketSource:
         """Return what has arrived, and when."""
         interface, sieve = self._packets.interface, self._sieve
         events: list[Event | Dated] = []
-        flooded = sieve.begin(boottime())
-        for at, datagram in self._packets.receive(sieve.drops if flooded else None):
+        now = boottime()
+        for at, datagram in self._packets.receive(lambda datagram: sieve.drops(datagram, now)):
             events += (Dated(forged, at) for forged in sieve.take())  # what came before is told before
             events.append(Dated(read_datagram(interface, datagram), at))
         forged = sieve.take()
         # Each waking costs as much as ten forged packets. Who is behind does not pause.
-        self._pausing = flooded and len(events) + sum(event.count for event in forged) < _FEW
+        self._pausing = bool(forged) and len(events) + sum(event.count for event in forged) < _FEW
         return [*events, *forged]
 
 
