@@ -12,8 +12,9 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Interface
 from typing import Final, TypeAlias, final
 
 from carpsim.segment import FRAME_LENGTH_MAX, Segment
+from triocarp.core.effects import RenewAddresses
 from triocarp.core.ethernet import ETHERTYPE_IPV4, ETHERTYPE_IPV6, ethernet_header
-from triocarp.core.events import AddressChanged, Link, LinkChanged
+from triocarp.core.events import AddressChanged, EffectFailed, Link, LinkChanged
 from triocarp.core.family import Family, IPAddress, IPInterface
 from triocarp.core.ports import PortError
 from triocarp.core.reasons import PortFailure
@@ -24,8 +25,8 @@ LEASE_LATENESS: Final = SECOND // 2
 
 _ETHERNET_HEADER_LENGTH: Final = 14
 
-Observer: TypeAlias = Callable[[LinkChanged | AddressChanged], None]
-"""Learns what others did to the host's network."""
+Observer: TypeAlias = Callable[[LinkChanged | AddressChanged | EffectFailed], None]
+"""Learns what others did to the host's network, and which renewals failed."""
 
 
 @final
@@ -96,7 +97,8 @@ class HostNetwork:
     """All interfaces of one simulated host.
 
     Args:
-        observe: called at once with each thing that somebody else did to a watched interface or address.
+        observe: called at once with each thing that somebody else did to a watched interface or address, and with
+            each renewal that failed.
 
     Attributes:
         now: how far time has passed, in nanoseconds.
@@ -111,6 +113,7 @@ class HostNetwork:
         self._refusals: dict[str, deque[PortFailure | None]] = {
             "send": deque(),
             "hold": deque(),
+            "renew": deque(),
             "release": deque(),
         }
         self.now = 0
@@ -164,13 +167,7 @@ class HostNetwork:
         Raises:
             PortError: `NO_DEVICE` or `ADDRESS_TAKEN`; or what was injected.
         """
-        holder = self._existing(interface)
-        for address in addresses:
-            if _is_link_local(address.ip):
-                continue
-            for other in self._interfaces.values():
-                if other is not holder and other.arp and other.variants_of(address.ip):
-                    raise PortError(PortFailure.ADDRESS_TAKEN, f"{other.name} of this host has {address.ip}")
+        holder = self._holder_of(interface, addresses)
         before = dict(holder.leases)
         for address in addresses:
             try:
@@ -178,9 +175,31 @@ class HostNetwork:
             except PortError:
                 holder.leases = {present: lease for present, lease in holder.leases.items() if present in before}
                 raise
-            for variant in holder.variants_of(address.ip):
-                del holder.leases[variant]
-            holder.leases[address] = self.now + lease_s * SECOND + LEASE_LATENESS
+            self._lease(holder, address, lease_s)
+
+    def renew(self, renewal: RenewAddresses) -> None:
+        """Renew the lease of addresses that are there; see `triocarp.core.ports.AddressPort`.
+
+        It is done at once, but a failure is observed, as on the kernel.
+
+        Args:
+            renewal: the effect.
+
+        Raises:
+            PortError: `NO_DEVICE` or `ADDRESS_TAKEN`.
+        """
+        holder = self._holder_of(renewal.interface, renewal.addresses)
+        failures: list[EffectFailed] = []
+        for address in renewal.addresses:
+            try:
+                self._refuse("renew", f"renewing {address} on {renewal.interface}")
+            except PortError as error:
+                failures.append(EffectFailed(effect=renewal, failure=error.failure, detail=error.detail))
+                continue
+            if address in holder.leases:
+                self._lease(holder, address, renewal.lease_s)
+        for failure in failures[:1]:
+            self._observe(failure)
 
     def release(self, interface: str, addresses: tuple[IPInterface, ...]) -> None:
         """Take addresses off an interface, whatever prefix length they have there.
@@ -215,10 +234,10 @@ class HostNetwork:
     def refuse_next(self, call: str, *failures: PortFailure | None) -> None:
         """Have the next calls of a port fail, one with each failure; None lets one succeed.
 
-        Each address of a `hold` counts as a call, and a `release` of what is not there as none.
+        Each address of a `hold` or a `renew` counts as a call, and a `release` of what is not there as none.
 
         Args:
-            call: ``send``, ``hold`` or ``release``.
+            call: ``send``, ``hold``, ``renew`` or ``release``.
             failures: in the order in which they come.
         """
         self._refusals[call].extend(failures)
@@ -349,6 +368,23 @@ class HostNetwork:
         if length > FRAME_LENGTH_MAX:
             raise PortError(PortFailure.OTHER, f"a frame of {length} bytes is too long for {name}")
         return sender
+
+    def _holder_of(self, name: str, addresses: tuple[IPInterface, ...]) -> Interface:
+        """Return an interface, if it may have some addresses."""
+        holder = self._existing(name)
+        for address in addresses:
+            if _is_link_local(address.ip):
+                continue
+            for other in self._interfaces.values():
+                if other is not holder and other.arp and other.variants_of(address.ip):
+                    raise PortError(PortFailure.ADDRESS_TAKEN, f"{other.name} of this host has {address.ip}")
+        return holder
+
+    def _lease(self, holder: Interface, address: IPInterface, lease_s: int) -> None:
+        """Give an address to an interface, and take off what is there with another prefix length."""
+        for variant in holder.variants_of(address.ip):
+            del holder.leases[variant]
+        holder.leases[address] = self.now + lease_s * SECOND + LEASE_LATENESS
 
     def _existing(self, name: str) -> Interface:
         interface = self._interfaces.get(name)

@@ -18,6 +18,7 @@ from triocarp.core import (
     Event,
     Family,
     FlapDamping,
+    ForgedReceived,
     HealthChanged,
     HookFinished,
     HookOutcome,
@@ -157,6 +158,7 @@ class NodeMachine(RuleBasedStateMachine):
     def feed(self, event: Event) -> list[Deed]:
         """Feed both machines, check every promise, and return what was done."""
         self.watched.received += isinstance(event, PacketReceived | PacketUnreadable)
+        self.watched.received += event.count if isinstance(event, ForgedReceived) else 0
         return self.watched.feed(event)
 
     def config(self, index: int) -> VirtualHostConfig:
@@ -191,6 +193,12 @@ class NodeMachine(RuleBasedStateMachine):
         """Do what another tool does."""
         for machine in self.watched.both:
             change(machine.record.held)
+
+    @rule(index=INDEX, family=st.sampled_from(list(Family)), count=st.integers(1, 1000))
+    def flood(self, index: int, family: Family, count: int) -> None:
+        """A sieve has dropped many."""
+        config = self.config(index)
+        self.feed(ForgedReceived(interface=config.interface, vhid=config.vhid, family=family, count=count))
 
     @rule(
         index=INDEX,
@@ -401,8 +409,9 @@ class NodeMachine(RuleBasedStateMachine):
         for promises in self.watched.members(None):
             config = promises.config
             if config.sealing is Sealing.ENFORCE and abs(step) > config.seal_window:
-                # Nothing is believed for a window, and nobody's silence counts for longer.
-                promises.hold_down(self.machine.now + config.seal_window)
+                promises.judge_seals_anew(self.machine.now)
+            elif step > 0:
+                promises.deaf_until -= step  # the window is one of the wall clock, which is ahead now
         self.feed(WallClockChanged(offset=self.offset))
 
     @rule(chance=st.integers(0, 5))

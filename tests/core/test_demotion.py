@@ -68,7 +68,8 @@ def test_failed_health_check_is_said_at_once(dialect: Dialect, expected: tuple[i
     assert machine.feed(SICK, after=SECOND // 2) == ["notice: DEMOTED", *REGULAR]
     assert said(machine) == expected
     assert machine.feed(SICK) == []
-    assert machine.feed(WELL, after=SECOND // 4) == ["notice: RECOVERED", *REGULAR]
+    # With the dialect's byte the interval is the same as before, and the lease need not be renewed again so soon.
+    assert machine.feed(WELL, after=SECOND // 4) == ["notice: RECOVERED", *REGULAR[: 2 - expected[1]]]
     assert (said(machine), total(machine)) == ((100, 0), 0)
 
 

@@ -130,6 +130,18 @@ def test_a_dropped_packet_is_told_once_in_an_interval(reason: DropReason) -> Non
     assert told_of(later, first) == "10 more"
 
 
+def test_packets_that_were_dropped_together_count_each() -> None:
+    """A report of many says how many, and stands for as many when it is held back."""
+    book = Book()
+    many = PacketDropped(interface="eth0", reason=DropReason.BAD_AUTHENTICATION, vhid=7, count=64)
+    (first,) = book.tell(many)
+    assert "dropped 64 packets for VHID 7" in first
+    book.tell(many, many)
+    book.now = INTERVAL
+    (later,) = book.tell(many)
+    assert told_of(later, first) == "128 more"
+
+
 @pytest.mark.parametrize("reason", QUIET)
 def test_other_groups_packets_are_told_with_debug_only(reason: DropReason) -> None:
     """Other groups, and VRRP routers, are as good as we are; and nobody is believed just after a start."""

@@ -62,8 +62,9 @@ class Failures:
                 self._retry_release(event, now)
             case RenewAddresses():
                 # There is time for two more renewals before the lease runs out, and if it does, the kernel
-                # tells that the address vanished.
-                self._outbox.notice(Notice.RENEWAL_FAILED, failure=event.failure, detail=event.detail)
+                # tells that the address vanished. A port may be slow to tell, and the lease somebody else's then.
+                if self._mastership.state is State.MASTER:
+                    self._outbox.notice(Notice.RENEWAL_FAILED, failure=event.failure, detail=event.detail)
             case SendAdvertisement(saying=saying):
                 self._statistics.advertisements_sent -= 1
                 self._fail_to_advertise(saying, event, now)

@@ -134,14 +134,15 @@ class Listening:
         """Wait no more: the host becomes master, or takes no part."""
         self._timers.cancel(*MASTER_DOWN.values(), Timer.MASTER_LEAVING)
 
-    def reject(self, reason: DropReason, family: Family) -> None:
-        """Take note of a packet that was dropped.
+    def reject(self, reason: DropReason, family: Family, count: int = 1) -> None:
+        """Take note of packets that were dropped.
 
         Args:
             reason: why.
-            family: of the packet.
+            family: over which they came.
+            count: how many.
         """
-        self._rejected[family][reason] += 1
+        self._rejected[family][reason] += count
 
     def hear(self, peer: IPAddress, family: Family, interval: int, preference: Preference, now: int) -> None:
         """Take note of a master's advertisement, and wait for the next one over the same family.

@@ -104,7 +104,7 @@ class Mastership:
         self._watch.take_over(now)
         self.neutral = False
         self.advertise(now, renew=False)
-        self._addresses.hold(self._own.interval)
+        self._addresses.hold(self._own.interval, now)
         self._outbox.run(self._hooks.wish(Hook.UP))
         self.announce(now)
 
@@ -145,7 +145,7 @@ class Mastership:
         self._advertised = self._own.standing
         self._timers.set(Timer.ADVERTISEMENT, now + self._own.interval)
         if renew:
-            self._addresses.renew(self._own.interval)
+            self._addresses.renew(self._own.interval, now)
 
     def announce(self, now: int, only: IPAddress | None = None) -> None:
         """Announce now, unless the up hook is not done, and begin to count the advertisements to a repetition.

@@ -40,7 +40,7 @@ class StateChanged:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PacketDropped:
-    """Report that a received packet was dropped.
+    """Report that a received packet was dropped, or many for the same reason.
 
     Attributes:
         interface: where it was received.
@@ -49,6 +49,7 @@ class PacketDropped:
         vhid: the VHID that it claims, where that could be read.
         destination: its IP destination address, where that could be read.
         ttl: its time to live, or hop limit, where that could be read.
+        count: how many packets; of many, what differs from one to another is left out.
     """
 
     interface: str
@@ -57,6 +58,7 @@ class PacketDropped:
     vhid: int | None = None
     destination: IPAddress | None = None
     ttl: int | None = None
+    count: int = 1
 
 
 @enum.unique

@@ -16,6 +16,7 @@ from triocarp.core.effects import Effect, Hook, Saying
 from triocarp.core.events import (
     AddressChanged,
     EffectFailed,
+    ForgedReceived,
     HookFinished,
     Link,
     LinkChanged,
@@ -32,6 +33,7 @@ from triocarp.core.hearing import Hearing
 from triocarp.core.mastership import Mastership
 from triocarp.core.preference import Standing
 from triocarp.core.reasons import Cause, DropReason, PortFailure
+from triocarp.core.receiver import Receiver
 from triocarp.core.reports import Notice
 from triocarp.core.sealed_counter import SealVerdict
 from triocarp.core.timer_table import Timer
@@ -120,6 +122,11 @@ class VirtualHost:
         return self._own.standing
 
     @property
+    def receiver(self) -> Receiver:
+        """What judges its packets, for a sieve to ask."""
+        return self._receiver
+
+    @property
     def seals_seen(self) -> Counter[SealVerdict]:
         """How often each verdict about a peer's seal was found."""
         return self._receiver.seals_seen
@@ -176,6 +183,20 @@ class VirtualHost:
         """
         self.statistics.received += 1
         self._hearing.drop(packet, reason, now)
+        return self._outbox.drain()
+
+    def reject_forged(self, forged: ForgedReceived, now: int) -> tuple[Effect, ...]:
+        """Count packets that a sieve has dropped, and return the report.
+
+        Args:
+            forged: how many.
+            now: nanoseconds.
+        """
+        self._mastership.step_down_if_overslept(now)
+        self.statistics.received += forged.count
+        self.statistics.dropped[DropReason.BAD_AUTHENTICATION] += forged.count
+        self._listening.reject(DropReason.BAD_AUTHENTICATION, forged.family, forged.count)
+        self._outbox.forged(forged.count)
         return self._outbox.drain()
 
     def follow_demotion(self, hand_over_for: DemotionCause | None, now: int) -> tuple[Effect, ...]:

@@ -188,7 +188,8 @@ class EventLog:
                 quiet = report.reason in _QUIET
                 if not quiet or self._debug:
                     kind = (report.reason, None)  # a flood may claim any VHID
-                    self._repeated(instant, Level.DEBUG if quiet else Level.WARNING, kind, report)
+                    level = Level.DEBUG if quiet else Level.WARNING
+                    self._repeated(instant, level, kind, report, report.count)
             case Noticed(notice=Notice.HOOK_FAILED):
                 # Each script has a line when it begins, and so it may have one when it fails.
                 self._compose(instant, Level.WARNING, self._whose(report) + explain(report))
@@ -202,10 +203,12 @@ class EventLog:
             case _:
                 assert_never(report)
 
-    def _repeated(self, instant: float, level: Level, kind: tuple[object, int | None], report: Report) -> None:
-        if self._limit.admit(kind, self._clock()) is None:
+    def _repeated(
+        self, instant: float, level: Level, kind: tuple[object, int | None], report: Report, count: int = 1
+    ) -> None:
+        if self._limit.admit(kind, self._clock(), count) is None:
             held = self._held_back.setdefault(kind, _HeldBack(level, report, instant, instant))
-            held.report, held.last, held.count = report, instant, held.count + 1
+            held.report, held.last, held.count = report, instant, held.count + count
         else:
             before = self._held_back.pop(kind, None)
             more = f" ({before.count} more like it {before.span})" if before else ""

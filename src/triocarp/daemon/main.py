@@ -156,11 +156,11 @@ async def _serve(settings: Settings, log: EventLog, early: list[int]) -> None:
             Runner(node, ports, clock=boottime),
             clock=boottime,
             timer=timer,
-            sources=(*_clocks(settings, stack), *kernel.packets, kernel),
+            sources=(*_clocks(settings, stack), *kernel.packets(node), kernel, kernel.addresses),
             hooks=hooks,
             leaving_limit_s=2 * max((script.timeout_s + GRACE_S for script in scripts), default=5),
             trace=log.trace if settings.debug else None,
-            rehearse=lambda: rehearse(node, kernel.addresses),
+            rehearse=lambda: rehearse(node),
         )
         async with trio.open_nursery() as nursery:
             nursery.start_soon(log.serve)
@@ -170,7 +170,7 @@ async def _serve(settings: Settings, log: EventLog, early: list[int]) -> None:
             # What is alive now stays alive: the garbage collector need not walk through it in a takeover.
             gc.collect()
             gc.freeze()
-            if settings.real_time and not become_real_time():
+            if settings.real_time and not become_real_time(kernel.addresses.thread_id):
                 log.line(Level.INFO, "no real-time scheduling without CAP_SYS_NICE: a busy machine may delay us")
             await nursery.start(_drive, driver, nursery.cancel_scope)
             _greet(settings, log)
