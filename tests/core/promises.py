@@ -78,7 +78,7 @@ class Promises:
         return {address.ip for address in self.config.addresses}
 
     def judge_seals_anew(self, now: int) -> None:
-        """Take note that nothing is believed, and so nothing makes the host master, for a window of the wall clock."""
+        """Take note that for a window of the wall clock nothing is believed, nor makes the host master."""
         self.deaf_until = now + self.config.seal_window
 
     def hold_down(self, until: int) -> None:
