@@ -130,7 +130,7 @@ def test_start_to_first_advertisement(
 ) -> None:
     """The rounded dead time: both begin in the same tenths of a second."""
 
-    def start(play: Play, _: int) -> float:
+    def start(play: Play, _number: int) -> float:
         _, began = play.start(1, advskew=advskew)
         play.site.wire.wait_for_advertisement(play.site.one, timeout_s=15)
         return (play.sent(1)[0] - began) / SECOND
