@@ -50,6 +50,7 @@ class Listening:
         "_config",
         "_dead_time",
         "_either",
+        "_followed",
         "_heard_at",
         "_hold_down",
         "_outbox",
@@ -80,6 +81,7 @@ class Listening:
         self._peers: dict[Family, IPAddress] = {}
         self._rejected: dict[Family, Counter[DropReason]] = {family: Counter() for family in Family}
         self._worse_since: int | None = None
+        self._followed: dict[Family, tuple[IPAddress, int]] = {}  # no worse than we are, and until when it counts
         self.peer: IPAddress | None = None
 
     @property
@@ -99,6 +101,7 @@ class Listening:
         """
         self.peer = peer
         self._peers.clear()
+        self._followed.clear()
         for rejected in self._rejected.values():
             rejected.clear()
         self._worse_since = None
@@ -151,14 +154,29 @@ class Listening:
         for other, rejected in self._rejected.items():
             if rejected and (other is family or not self._either):
                 rejected.clear()
+        patience = self._patience(interval, preference)
         if preference is not Preference.WORSE:
             self._worse_since = None
-        elif self._worse_since is None:
-            self._worse_since = now
+            self._followed[family] = peer, now + patience
+        else:
+            if self._worse_since is None:
+                self._worse_since = now
+            if self._followed.get(family, (None, 0))[0] == peer:
+                del self._followed[family]
         self._timers.cancel(Timer.MASTER_LEAVING)
         self._heard_at[family] = now
-        due = self._hold_down.not_before(now + self._patience(interval, preference))
-        self._timers.set(MASTER_DOWN[family], due)
+        self._timers.set(MASTER_DOWN[family], self._hold_down.not_before(now + patience))
+
+    def follows_another(self, peer: IPAddress, family: Family, now: int) -> bool:
+        """Return whether a master that is no worse than we are is heard, and it is not this one.
+
+        Args:
+            peer: who was heard just now.
+            family: over which.
+            now: nanoseconds.
+        """
+        followed, until = self._followed.get(family, (peer, 0))
+        return followed != peer and now < until
 
     def worse_for(self, now: int) -> int | None:
         """Return for how long the master has been worse than we are, in nanoseconds; None if it is not.
