@@ -174,6 +174,7 @@ class Segment:
         self._cuts: dict[tuple[str, str], int] = {}
         self._rules: list[Rule] = []
         self._taps: list[Tap] = []
+        self._taps_at_senders: list[Tap] = []
 
     # Stations.
 
@@ -294,6 +295,16 @@ class Segment:
         """
         return (sender, receiver) not in self._cuts
 
+    @property
+    def snooping(self) -> Snooping:
+        """What it does with multicast groups."""
+        return self._snooping
+
+    @property
+    def has_rules(self) -> bool:
+        """Whether a rule decides about frames now."""
+        return bool(self._rules)
+
     def add_rule(self, rule: Rule) -> None:
         """Have a rule decide about every frame to every receiver, after those that were added before.
 
@@ -310,13 +321,14 @@ class Segment:
         """
         self._rules.remove(rule)
 
-    def add_tap(self, tap: Tap) -> None:
-        """Show somebody every frame that a station sends, when the switch gets it.
+    def add_tap(self, tap: Tap, *, at_senders: bool = False) -> None:
+        """Show somebody every frame that a station sends.
 
         Args:
             tap: is shown them.
+            at_senders: when it is sent, before its cable does anything to it; else when the switch gets it.
         """
-        self._taps.append(tap)
+        (self._taps_at_senders if at_senders else self._taps).append(tap)
 
     # Frames.
 
@@ -328,6 +340,8 @@ class Segment:
             data: from the destination MAC on.
         """
         port = self._ports[sender.label]
+        for tap in self._taps_at_senders:
+            tap(self._engine.now, sender.label, Frame(data))
         latency = port.inward.fixed_latency
         if latency == 0:
             self._switch(port, Frame(data))
