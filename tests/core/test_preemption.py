@@ -7,6 +7,7 @@ import pytest
 
 from triocarp.core import FREEBSD, OPENBSD, UCARP, DemotionRequested, FlapDamping, State
 from triocarp.core.flap_damping import FlapDamper
+from triocarp.core.listening import FOLLOWED_MAX
 from triocarp.core.timing import SECOND
 
 from .hosts import DUAL, PEER_SOURCE, PLAIN, Machine, Peer
@@ -65,6 +66,26 @@ def test_a_better_master_counts_until_it_is_silent_or_worse() -> None:
     machine = Machine.listening(config)
     machine.feed(better.advertises(), after=SECOND)
     assert machine.feed(replace(better, advskew=50).advertises(), after=SECOND)[0] == PREEMPTS
+
+
+def test_two_better_masters_count_both() -> None:
+    """In a split group there may be two; when one of them becomes worse, the other one is master still."""
+    machine = Machine.listening(replace(PLAIN, advskew=20, preempt=True))
+    one, other = Peer(source=IPv4Address("10.0.0.7"), advskew=10), Peer(advskew=10)
+    machine.feed(one.advertises(), after=SECOND)
+    machine.feed(other.advertises(), after=SECOND // 2)
+    assert machine.feed(replace(other, advskew=50).advertises()) == []
+
+
+def test_a_few_better_masters_are_remembered() -> None:
+    """More than can be real push out those that were heard first, so that nobody can fill the memory."""
+    machine = Machine.listening(replace(PLAIN, advskew=20, preempt=True))
+    for number in range(FOLLOWED_MAX + 1):
+        machine.feed(Peer(source=IPv4Address(f"10.0.1.{number}"), advskew=10).advertises(), after=1)
+    for number in range(1, FOLLOWED_MAX):
+        assert machine.feed(Peer(source=IPv4Address(f"10.0.1.{number}"), advskew=50).advertises(), after=1) == []
+    last = Peer(source=IPv4Address(f"10.0.1.{FOLLOWED_MAX}"), advskew=50)
+    assert machine.feed(last.advertises(), after=1)[0] == PREEMPTS
 
 
 def test_each_family_speaks_for_itself() -> None:

@@ -18,6 +18,10 @@ MISSED_TOO: Final = 2
 """From so many intervals of silence on, an advertisement must have been lost."""
 
 
+FOLLOWED_MAX: Final = 8
+"""How many masters of one family are told apart; a healthy group has one, and more than two are a forger's."""
+
+
 class MasterDown(NamedTuple):
     """The master has not been heard for the dead time.
 
@@ -81,7 +85,8 @@ class Listening:
         self._peers: dict[Family, IPAddress] = {}
         self._rejected: dict[Family, Counter[DropReason]] = {family: Counter() for family in Family}
         self._worse_since: int | None = None
-        self._followed: dict[Family, tuple[IPAddress, int]] = {}  # no worse than we are, and until when it counts
+        # Masters no worse than we are, each with the instant up to which it counts.
+        self._followed: dict[Family, dict[IPAddress, int]] = {family: {} for family in Family}
         self.peer: IPAddress | None = None
 
     @property
@@ -101,7 +106,8 @@ class Listening:
         """
         self.peer = peer
         self._peers.clear()
-        self._followed.clear()
+        for followed in self._followed.values():
+            followed.clear()
         for rejected in self._rejected.values():
             rejected.clear()
         self._worse_since = None
@@ -157,12 +163,11 @@ class Listening:
         patience = self._patience(interval, preference)
         if preference is not Preference.WORSE:
             self._worse_since = None
-            self._followed[family] = peer, now + patience
+            self._follow(peer, family, now + patience)
         else:
             if self._worse_since is None:
                 self._worse_since = now
-            if self._followed.get(family, (None, 0))[0] == peer:
-                del self._followed[family]
+            self._followed[family].pop(peer, None)
         self._timers.cancel(Timer.MASTER_LEAVING)
         self._heard_at[family] = now
         self._timers.set(MASTER_DOWN[family], self._hold_down.not_before(now + patience))
@@ -175,8 +180,13 @@ class Listening:
             family: over which.
             now: nanoseconds.
         """
-        followed, until = self._followed.get(family, (peer, 0))
-        return followed != peer and now < until
+        return any(other != peer and now < until for other, until in self._followed[family].items())
+
+    def _follow(self, peer: IPAddress, family: Family, until: int) -> None:
+        followed = self._followed[family]
+        if len(followed) >= FOLLOWED_MAX and peer not in followed:
+            del followed[min(followed, key=lambda other: followed[other])]
+        followed[peer] = until
 
     def worse_for(self, now: int) -> int | None:
         """Return for how long the master has been worse than we are, in nanoseconds; None if it is not.
