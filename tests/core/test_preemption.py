@@ -47,7 +47,7 @@ def test_delay_begins_anew_with_another_master() -> None:
 
 @pytest.mark.parametrize("says", ["last", "goodbye"])
 def test_nobody_preempts_a_former_master_beside_a_better_one(says: str) -> None:
-    """A host that yields says one last word, and one that leaves a goodbye: its better successor is heard already."""
+    """Who yields says one last word, and who leaves a goodbye: the better successor is heard already."""
     machine = Machine.listening(replace(PLAIN, advskew=20, preempt=True))
     successor, former = Peer(source=IPv4Address("10.0.0.7"), advskew=10), Peer(advskew=50)
     machine.feed(successor.advertises(), after=SECOND)
@@ -56,7 +56,7 @@ def test_nobody_preempts_a_former_master_beside_a_better_one(says: str) -> None:
 
 
 def test_a_better_master_counts_until_it_is_silent_or_worse() -> None:
-    """The host preempts a worse master when the better one has gone, and a better one that becomes worse itself."""
+    """A worse master is preempted when the better one has gone, and a better one that becomes worse."""
     config = replace(PLAIN, advskew=20, preempt=True)
     better, worse = Peer(source=IPv4Address("10.0.0.7"), advskew=10), Peer(advskew=50)
     machine = Machine.listening(config)
@@ -89,7 +89,7 @@ def test_a_few_better_masters_are_remembered() -> None:
 
 
 def test_each_family_speaks_for_itself() -> None:
-    """A better master over IPv6 is no reason to let be what is heard over IPv4: it may be the same host, demoted."""
+    """A better master over IPv6 says nothing about who is heard over IPv4: it may be one host, demoted."""
     config = replace(DUAL, advskew=20, preempt=True)
     machine = Machine.listening(config)
     machine.feed(Peer.of(config, IPv6Address("fe80::9"), advskew=10).advertises(), after=SECOND)

@@ -7,23 +7,23 @@ from carpsim.checks.check import Check
 from carpsim.checks.situation import Member, Situation
 from triocarp.core import State
 
-TRANSITIONS_MAX: Final = 3
-"""Of one virtual host after the last cause: INIT to BACKUP to MASTER, and to BACKUP for a better one."""
+TRANSITIONS_MAX: Final = 2
+"""Of one virtual host after the last cause: to MASTER, and to BACKUP for a better one."""
 
 
 @final
 class NoFlapping(Check):
-    """A virtual host changes its state at most 3 times after the last cause.
+    """A virtual host changes its state at most twice after the last cause.
 
-    After a start it becomes backup, master when it hears nobody, and backup again for a better host that
-    preempts: three. After anything else that is over, two of these are what is left: a master of one part of a
-    partition yields (one), or a host that overslept yields and preempts (two). Nothing is counted while something
-    lasts that loses advertisements: a lossy cable, somebody deaf, timers or latencies that eat up the margin
-    between dead time and interval.
+    What it does in the very instant of the cause belongs to that: it starts, or wakes up, reads what came in
+    the meantime, and finds that it overslept. After that a backup becomes master when it hears nobody, or
+    preempts; and backup again for a better host that does so as well: two. A master of one part of a partition
+    that has healed yields: one. Nothing is counted while something lasts that loses advertisements: a lossy
+    cable, somebody deaf, timers or latencies that eat up the margin between dead time and interval.
     """
 
     NAME: ClassVar = "no-flapping"
-    PROMISE: ClassVar = "at most 3 changes of state after the last cause"
+    PROMISE: ClassVar = "at most 2 changes of state after the last cause"
     FORMULA: ClassVar = f"{TRANSITIONS_MAX} changes"
 
     def __init__(self, situation: Situation) -> None:
@@ -35,7 +35,7 @@ class NoFlapping(Check):
         """Count a change; see `Check`."""
         group = self.situation.groups[member.segment.name, member.config.vhid]
         since = self._calm.since(group)
-        if since is None or since > self.engine.now:
+        if since is None or since >= self.engine.now:
             self._counted.pop(member, None)
             return
         counted_since, count = self._counted.get(member, (since, 0))
