@@ -1,10 +1,12 @@
 """When a group is left to itself, so that it must come to rest."""
 
+from itertools import combinations
 from typing import final
 
 from carpsim.checks.situation import Member, Situation
 from carpsim.checks.verdict import Bound
 from triocarp.core import TieRule
+from triocarp.core.timing import SECOND
 
 
 @final
@@ -19,12 +21,12 @@ class Calm:
         self._situation = situation
 
     def able(self, group: list[Member]) -> list[Member]:
-        """Return who can be master: whose daemon runs, and whose cable carries.
+        """Return who can be master: whose daemon runs and is to go on, and whose cable carries.
 
         Args:
             group: all of a virtual host.
         """
-        return [member for member in group if member.active and member.carries]
+        return [member for member in group if member.active and member.carries and not member.leaving]
 
     def components(self, group: list[Member]) -> list[list[Member]] | None:
         """Return who hears whom; None if that is not clear: somebody is deaf, a cable loses frames.
@@ -33,7 +35,17 @@ class Calm:
             group: all of a virtual host.
         """
         situation = self._situation
+        key, now = (group[0].segment.name, group[0].config.vhid), situation.world.engine.now
+        known = situation.components.get(key)
+        if known is None or known[0] != now:
+            known = situation.components[key] = now, self._find_components(group)
+        return known[1]
+
+    def _find_components(self, group: list[Member]) -> list[list[Member]] | None:
+        situation = self._situation
         able = self.able(group)
+        if all(situation.connected(one, other) for one, other in combinations(able, 2)):
+            return [able] if able else []
         found: list[list[Member]] = []
         for member in able:
             heard = [other for other in able if other is member or situation.connected(member, other)]
@@ -58,6 +70,11 @@ class Calm:
             return None
         return max((situation.disturbed[member.host.name] for member in group), default=0)
 
+    @property
+    def first_look(self) -> int:
+        """An instant soon after all disturbances, at which to find out when there is something to judge."""
+        return max(self._situation.world.engine.now, *self._situation.disturbed.values()) + SECOND // 10
+
     def settling(self, group: list[Member]) -> Bound:
         """Return how long a group may take to have one master in each component.
 
@@ -68,8 +85,8 @@ class Calm:
             group: all of a virtual host.
         """
         situation = self._situation
-        patience = max(situation.patience(member, group) for member in group)
         interval = max(member.interval for member in group)
+        patience = max(situation.patience(member, interval) for member in group)
         return Bound(
             (
                 ("dead time", patience),

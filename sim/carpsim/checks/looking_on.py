@@ -80,6 +80,7 @@ class Checks(WorldWatcher):
         self._kinds = tuple(CHECKS[name] for name in names)
         self._checks: tuple[Check, ...] = ()
         self._situation: Situation | None = None
+        self._disturbed_at = -1
 
     def verdicts(self) -> tuple[Verdict, ...]:
         """Return what each check says when the run is over."""
@@ -131,7 +132,9 @@ class Checks(WorldWatcher):
                 member = situation.members[host.name, event.effect.interface, event.effect.vhid]
                 for see_failure in self._failed:
                     see_failure(member, event.effect)
-            self._engine.at(self._engine.now, self._disturbed)
+            if self._disturbed_at != self._engine.now:  # once in an instant is enough
+                self._disturbed_at = self._engine.now
+                self._engine.at(self._engine.now, self._disturbed)
         for effect in effects:
             changed = situation.take_effect(host, effect)
             if changed is not None:
@@ -174,6 +177,7 @@ class Checks(WorldWatcher):
         self._disturbed()
 
     def _disturbed(self) -> None:
+        self._disturbed_at = -1
         for check in self._checks:
             check.disturbed()
 

@@ -53,12 +53,7 @@ class OneMaster(Check):
 
     def disturbed(self) -> None:
         """Begin to wait anew; see `Check`."""
-        instants = [
-            since + self._calm.settling(group).value
-            for group in self.situation.groups.values()
-            if (since := self._calm.since(group)) is not None
-        ]
-        self._alarm.set(max(instants) + 1 if instants else None)
+        self._alarm.set(self._calm.first_look)
 
     def _count(self, group: list[Member]) -> bool:
         """Return whether each component has exactly one master."""

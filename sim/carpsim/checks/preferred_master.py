@@ -37,12 +37,7 @@ class PreferredMaster(Check):
 
     def disturbed(self) -> None:
         """Begin to wait anew; see `Check`."""
-        instants = [
-            since + self._bound(group).value
-            for group in self.situation.groups.values()
-            if (since := self._calm.since(group)) is not None
-        ]
-        self._alarm.set(max(instants) + 1 if instants else None)
+        self._alarm.set(self._calm.first_look)
 
     def _bound(self, group: list[Member]) -> Bound:
         preempting = [member.config for member in group if member.config.preempt]

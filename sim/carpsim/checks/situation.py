@@ -28,6 +28,7 @@ from triocarp.core import (
     Sealing,
     State,
     StateChanged,
+    StopRequested,
     VirtualHostConfig,
 )
 from triocarp.core.back_off import FIRST, LONGEST
@@ -52,6 +53,7 @@ class Member:
         segment: where it is.
         state: as its node reported last; INIT while no daemon runs.
         holds: its virtual addresses that are on the interface now, each with the instant at which it came.
+        leaving: whether its daemon has been asked to leave, and waits for its scripts.
         excused: the instant up to which it may have an address though it is not master: a release was refused, or
             another program put it there.
     """
@@ -61,6 +63,7 @@ class Member:
     segment: Segment
     state: State = State.INIT
     holds: dict[IPAddress, int] = field(default_factory=dict[IPAddress, int])
+    leaving: bool = False
     excused: int = -1
 
     @property
@@ -129,6 +132,7 @@ class Situation:
             not in it.
         disturbed: the instant up to which something happened to a host that may have made it lose advertisements,
             or wait; it may be in the future.
+        components: of each group, as `carpsim.checks.calm` found them and when; a disturbance clears it.
         drift_ppm: the most that any clock was ever faster or slower than the world.
     """
 
@@ -138,7 +142,9 @@ class Situation:
         self.groups: dict[tuple[str, int], list[Member]] = {}
         self.inactive_since: dict[str, int] = {}
         self.disturbed: dict[str, int] = {}
+        self.components: dict[tuple[str, int], tuple[int, list[list[Member]] | None]] = {}
         self.drift_ppm = 0
+        self._transits: dict[str, int] = {}
         self._by_host: dict[str, dict[tuple[str, int], Member]] = {}
         self._failures: dict[Member, int] = {}
         self._wall_offsets: dict[str, int] = {}
@@ -185,8 +191,12 @@ class Situation:
         Args:
             segment: of both.
         """
-        inward = max((port.inward.conditions.longest for port in segment.ports), default=0)
-        return inward + max((port.outward.conditions.longest for port in segment.ports), default=0)
+        known = self._transits.get(segment.name)
+        if known is None:
+            inward = max((port.inward.conditions.longest for port in segment.ports), default=0)
+            known = inward + max((port.outward.conditions.longest for port in segment.ports), default=0)
+            self._transits[segment.name] = known
+        return known
 
     def lateness(self, host: Host) -> int:
         """Return how late a host's timer is at most, nanoseconds.
@@ -204,7 +214,7 @@ class Situation:
         """
         return -(-duration * self.drift_ppm // (_MILLION - self.drift_ppm)) if self.drift_ppm else 0
 
-    def patience(self, member: Member, group: list[Member]) -> int:
+    def patience(self, member: Member, slowest: int) -> int:
         """Return for how long a backup waits for the next advertisement at most, nanoseconds.
 
         Its dead time; or longer for a better master that advertises more rarely than that: with advbase 0
@@ -212,9 +222,8 @@ class Situation:
 
         Args:
             member: the backup.
-            group: all of its virtual host.
+            slowest: the longest interval in its group, nanoseconds.
         """
-        slowest = max(other.interval for other in group)
         config = member.config
         others = config.dead_ratio * slowest if config.advbase_s == 0 else slowest + slowest // 4
         return max(config.dead_time, others if config.advbase_s == 0 or slowest >= config.dead_time else 0)
@@ -280,6 +289,8 @@ class Situation:
             host: its name; None for all.
             until: the instant up to which it does.
         """
+        self.components.clear()
+        self._transits.clear()
         for name in self.disturbed if host is None else (host,):
             self.disturbed[name] = max(self.disturbed[name], until)
 
@@ -330,6 +341,7 @@ class Situation:
         if not host.running:
             for member in self.of_host(host.name):
                 member.state = State.INIT
+                member.leaving = False
                 self._failures.pop(member, None)
         self._wall_offsets.pop(host.name, None)
         self.disturb(host.name, now)
@@ -354,6 +366,10 @@ class Situation:
                     waits = member.config.hold_down if event.link is Link.UP else 0
                     self.disturb(host.name, now + waits)
                     self.disturb(host.name, member.segment.port(member.label).forwards_from)
+            case StopRequested():
+                for member in self.of_host(host.name):
+                    member.leaving = True
+                self.disturb(host.name, now)
             case WallClockChanged():
                 self._take_wall_clock(host, event.offset, now)
             case EffectFailed(effect=HoldAddresses(interface=interface, vhid=vhid)):
