@@ -168,6 +168,14 @@ class Client:
         if echo is not None and not echo.is_request and echo.client == self._number:
             self._take_answer(echo.sequence, frame.source)
 
+    def sent_at(self, sequence: int) -> int:
+        """Return the instant at which a probe was or will be sent, nanoseconds; the first one must have been.
+
+        Args:
+            sequence: its number, from 0.
+        """
+        return self._first + sequence * self.interval
+
     @property
     def outages(self) -> tuple[Outage, ...]:
         """The times without answers, in order; the last one may not have ended."""
@@ -176,7 +184,7 @@ class Client:
         begin: int | None = None
         lost = 0
         for sequence in range(self.sent):
-            sent = self._first + sequence * self.interval
+            sent = self.sent_at(sequence)
             if sequence in self._sent_at:
                 if sent + self._timeout > now:
                     break

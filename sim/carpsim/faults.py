@@ -310,6 +310,7 @@ class KernelErrors:
         call: ``send``, ``hold`` or ``release``.
         failure: what it says.
         count: how many calls.
+        duration: after how long the calls that were not made yet succeed again, nanoseconds; None for never.
     """
 
     at: int
@@ -317,10 +318,14 @@ class KernelErrors:
     call: str
     failure: PortFailure = PortFailure.OTHER
     count: int = 1
+    duration: int | None = None
 
     def happen(self, world: "World") -> None:
         """Let it happen; see `Fault`."""
-        world.hosts[self.host].network.refuse_next(self.call, *(self.failure for _ in range(self.count)))
+        network = world.hosts[self.host].network
+        network.refuse_next(self.call, *(self.failure for _ in range(self.count)))
+        if self.duration is not None:
+            world.engine.after(self.duration, network.refuse_no_more, self.call)
 
 
 @final

@@ -5,6 +5,8 @@ import sys
 from collections.abc import Sequence
 from typing import Final, Protocol
 
+from carpsim.commands import check
+
 
 class Command(Protocol):
     """A module of `carpsim.commands`."""
@@ -35,7 +37,7 @@ class Command(Protocol):
         ...
 
 
-COMMANDS: Final[tuple[Command, ...]] = ()
+COMMANDS: Final[tuple[Command, ...]] = (check,)
 """All subcommands, in the order in which they are shown."""
 
 

@@ -82,7 +82,7 @@ class World:
             self.clients[client.name] = self._client(number, client)
         # What happens at one instant happens in the order of the scenario: hosts first, then faults.
         for host in scenario.hosts:
-            self.engine.at(host.start, self.hosts[host.name].start)
+            self.engine.at(host.start, self.hosts[host.name].start_if_ended)
         for fault in scenario.faults:
             self.engine.at(fault.at, self.let_happen, fault)
 
