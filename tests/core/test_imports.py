@@ -17,7 +17,7 @@ MAY_IMPORT = {
     "triocarp.ctl": {"triocarp.ctl"},
     "triocarp.lab": {"triocarp.lab"},
     "triocarp.demo": {"triocarp.demo", "triocarp.lab", "triocarp.core"},
-    # The interfaces that a configuration file is about are imagined where it is simulated: the kernel's memory of them.
+    # Where a configuration file is simulated, the interfaces that it is about have to be imagined.
     "carpsim": {"carpsim", "triocarp.core", "triocarp.daemon", "triocarp.linux"},
 }
 """What each package of ours may import of ours. The lab builds test networks; the demonstration plays in one."""
