@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol, final
 
+from carpsim.adversary import ArpSpoof, Flood, Forge, Replay
 from carpsim.conditions import Conditions
 from carpsim.distribution import Distribution
 from carpsim.host import Script
@@ -532,5 +533,9 @@ FAULTS: Final[Mapping[str, type[Fault]]] = {
     "switch-over": SwitchOver,
     "script-change": ScriptChange,
     "late-timer": LateTimer,
+    "replay": Replay,
+    "forge": Forge,
+    "flood": Flood,
+    "arp-spoof": ArpSpoof,
 }
 """All faults by the name that scenario files use."""
