@@ -286,7 +286,7 @@ def _draw_duration(rng: random.Random, at: int) -> int:
 def _draw_life(rng: random.Random, at: int, host: HostSettings) -> Pause | Crash | Stop:
     """Draw something that ends or stops a daemon; the faults of one host follow each other."""
     lasts = _draw_duration(rng, at)
-    for_good = chance(rng, 0.15)
+    for_good = chance(rng, 0.3)
     match below(rng, 5):
         case 0 | 1:
             seals = host.config.virtual_hosts[0].sealing is not Sealing.OFF

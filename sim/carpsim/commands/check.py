@@ -16,8 +16,8 @@ from carpsim.timeline import Timeline
 from carpsim.trace import RELEASE
 from carpsim.world import World
 
-NAME: Final = "check"
-HELP: Final = "run drawn scenarios with all checks on; a failure is minimised and drawn"
+NAME: str = "check"
+HELP: str = "run drawn scenarios with all checks on; a failure is minimised and drawn"
 
 SEEDS: Final = 1000
 """How many seeds are run if nothing is said."""
