@@ -7,6 +7,7 @@ seed says everything; who draws from Hypothesis's `randoms()` instead gets scena
 
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
 from typing import Final, TypeVar
 
@@ -76,6 +77,8 @@ _QUICK_CACHE: Final = NeighbourSettings(
 )
 _IPV4: Final = IPv4Interface("10.0.0.100/24")
 _IPV6: Final = IPv6Interface("2001:db8::100/64")
+_SECOND_IPV4: Final = IPv4Interface("10.0.0.101/24")
+_SECOND_IPV6: Final = IPv6Interface("2001:db8::101/64")
 _SOURCES4: Final = tuple(IPv4Address(f"10.0.0.{number + 1}") for number in range(len(_NAMES)))
 _SOURCES6: Final = tuple(IPv6Address(f"2001:db8::{number + 1}") for number in range(len(_NAMES)))
 _SUB_SECOND_LEAST: Final = 64  # 1/256 s: a scenario of a minute with shorter intervals takes too long
@@ -99,7 +102,7 @@ def draw_scenario(rng: random.Random) -> Scenario:
     count = _weighted(rng, ((3, 6), (2, 2), (4, 1), (5, 1)))
     segment = _draw_segment(rng)
     hosts = _draw_hosts(rng, count)
-    clients = _draw_clients(rng, hosts[0].config.virtual_hosts[0].addresses)
+    clients = _draw_clients(rng, _virtual_addresses(hosts[0]))
     faults = _draw_faults(rng, hosts, clients)
     return Scenario(
         name="drawn", duration=DURATION, segments=(segment,), hosts=hosts, clients=clients, faults=faults
@@ -135,7 +138,18 @@ def _draw_segment(rng: random.Random) -> SegmentSettings:
 
 def _draw_hosts(rng: random.Random, count: int) -> tuple[HostSettings, ...]:
     shared = _draw_shared(rng, count)
-    return tuple(_draw_host(rng, number, shared(number)) for number in range(count))
+    together = _weighted(rng, ((None, 8), ("both", 1), ("", 1)))
+    return tuple(_draw_host(rng, number, _with_second(shared(number), together)) for number in range(count))
+
+
+def _with_second(first: VirtualHostConfig, group: str | None) -> tuple[VirtualHostConfig, ...]:
+    """Return a virtual host, and unless the group is None a second one, which fails over with it in a group."""
+    if group is None:
+        return (first,)
+    four, six = first.source is not None, first.source6 is not None
+    addresses = ((_SECOND_IPV4,) if four else ()) + ((_SECOND_IPV6,) if six else ())
+    second = replace(first, vhid=2, addresses=addresses, failover_group=group)
+    return replace(first, failover_group=group), second
 
 
 def _draw_shared(rng: random.Random, count: int) -> Callable[[int], VirtualHostConfig]:
@@ -206,16 +220,16 @@ def _draw_skews(rng: random.Random, count: int, dialect: Dialect, least: int) ->
     return tuple(in_order[turn:] + in_order[:turn])
 
 
-def _draw_host(rng: random.Random, number: int, config: VirtualHostConfig) -> HostSettings:
+def _draw_host(rng: random.Random, number: int, configs: tuple[VirtualHostConfig, ...]) -> HostSettings:
     scripts: dict[Hook, Script] = {}
-    if config.up_hook:
+    if configs[0].up_hook:
         for hook in Hook:
             duration = Constant(uniform(rng, 0, 3 * SECOND))
             scripts[hook] = Script(duration=duration, failure=0.1 if chance(rng, 0.2) else 0.0)
     origin = uniform(rng, 0, 1000 * SECOND) if chance(rng, 0.5) else 0
     return HostSettings(
         name=_NAMES[number],
-        config=NodeConfig(virtual_hosts=(config,)),
+        config=NodeConfig(virtual_hosts=configs),
         start=uniform(rng, 0, 4 * SECOND) if chance(rng, 0.5) else 0,
         clock_origin=origin,
         drift_ppm=uniform(rng, -100, 100) if chance(rng, 0.5) else 0,
@@ -224,6 +238,10 @@ def _draw_host(rng: random.Random, number: int, config: VirtualHostConfig) -> Ho
         # Wall clocks agree to within half a second, though the clocks that they are counted from do not.
         wall_offset=_EPOCH - origin + uniform(rng, 0, SECOND // 2),
     )
+
+
+def _virtual_addresses(host: HostSettings) -> tuple[IPInterface, ...]:
+    return tuple(address for config in host.config.virtual_hosts for address in config.addresses)
 
 
 # Clients.
@@ -286,7 +304,7 @@ def _draw_duration(rng: random.Random, at: int) -> int:
 def _draw_life(rng: random.Random, at: int, host: HostSettings) -> Pause | Crash | Stop:
     """Draw something that ends or stops a daemon; the faults of one host follow each other."""
     lasts = _draw_duration(rng, at)
-    for_good = chance(rng, 0.15)
+    for_good = chance(rng, 0.3)
     match below(rng, 5):
         case 0 | 1:
             seals = host.config.virtual_hosts[0].sealing is not Sealing.OFF
@@ -359,7 +377,7 @@ def _draw_trouble(rng: random.Random, at: int, host: HostSettings) -> tuple[Faul
 
 def _draw_kernel_trouble(rng: random.Random, at: int, host: HostSettings) -> Fault:
     """Draw something that a host's kernel, or another program there, does to its daemon."""
-    address = _pick(rng, host.config.virtual_hosts[0].addresses)
+    address = _pick(rng, _virtual_addresses(host))
     match below(rng, 3):
         case 0:
             call = _pick(rng, ("send", "hold", "release"))

@@ -311,9 +311,12 @@ class Host:
             frames=self.network, addresses=self.network, hooks=self, reports=_SILENCE, journal=_Journal(self)
         )
         self._runner = Runner(node, ports, clock=self._now)
+        watched: dict[str, tuple[IPInterface, ...]] = {}
         for virtual_host in self.config.virtual_hosts:
-            watched = virtual_host.addresses if virtual_host.manages_addresses else ()
-            self.network.watch(virtual_host.interface, watched)
+            addresses = virtual_host.addresses if virtual_host.manages_addresses else ()
+            watched[virtual_host.interface] = watched.get(virtual_host.interface, ()) + addresses
+        for interface, all_addresses in watched.items():
+            self.network.watch(interface, all_addresses)
         self.network.listen = self._take
         self._latest = 0
         self._tell_process()

@@ -3,6 +3,7 @@
 Each mutant changes one method while a test runs. What is changed is private: a mutant is no public thing.
 """
 
+# pyright: reportPrivateUsage=false, reportUnknownLambdaType=false
 # ruff: noqa: ARG001, ARG005, ANN401 - what stands in for a method has its signature, used or not
 
 from collections.abc import Callable

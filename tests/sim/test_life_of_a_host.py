@@ -1,7 +1,7 @@
 """What a simulated machine goes through: power, errors that end, standing still; and what takes how long."""
 
 from dataclasses import replace
-from ipaddress import IPv6Interface
+from ipaddress import IPv4Interface, IPv6Interface
 
 import pytest
 from hypothesis import given
@@ -10,17 +10,17 @@ from hypothesis import strategies as st
 from carpsim.conditions import Conditions
 from carpsim.distribution import Constant, Distribution, Exponential, HeavyTail, Normal, Uniform
 from carpsim.engine import Engine
-from carpsim.faults import Crash, KernelErrors, Pause, Stop
+from carpsim.faults import AddressTaken, Crash, KernelErrors, Pause, Stop
 from carpsim.frame import Frame
 from carpsim.host_network import LEASE_LATENESS, HostNetwork
 from carpsim.randomness import stream
 from carpsim.segment import Segment
 from carpsim.world import World
-from triocarp.core import State
+from triocarp.core import NodeConfig, State
 from triocarp.core.ethernet import BROADCAST, ETHERTYPE_IPV4
 from triocarp.core.timing import SECOND
 
-from .small_worlds import VIRTUAL_ADDRESS, scenario
+from .small_worlds import PLAIN, VIRTUAL_ADDRESS, scenario
 
 LATENCIES = st.integers(0, SECOND)
 DISTRIBUTIONS: st.SearchStrategy[Distribution] = st.one_of(
@@ -68,6 +68,19 @@ def test_leases_of_both_families_end_together() -> None:
     interface = network.interface("eth0")
     assert interface is not None
     assert not interface.leases
+
+
+def test_addresses_of_all_virtual_hosts_are_watched() -> None:
+    """A host with two virtual hosts on one interface learns of what others do to the addresses of both."""
+    first = replace(PLAIN, preempt=False)
+    second = replace(first, vhid=2, addresses=(IPv4Interface("10.0.0.101/24"),))
+    config = NodeConfig(virtual_hosts=(first, second))
+    taken = [AddressTaken(at=8 * SECOND, host="a", address=host.addresses[0]) for host in (first, second)]
+    world = World(scenario(*taken, hosts=1, change=lambda host: replace(host, config=config)))
+    world.run(8 * SECOND)
+    interface = world.hosts["a"].network.interface("eth0")
+    assert interface is not None
+    assert {first.addresses[0], second.addresses[0]} <= set(interface.leases)
 
 
 def test_kernel_errors_end() -> None:

@@ -5,7 +5,7 @@ import itertools
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from typing import Final, TextIO
 
@@ -16,8 +16,8 @@ from carpsim.timeline import Timeline
 from carpsim.trace import RELEASE
 from carpsim.world import World
 
-NAME: Final = "check"
-HELP: Final = "run drawn scenarios with all checks on; a failure is minimised and drawn"
+NAME: str = "check"
+HELP: str = "run drawn scenarios with all checks on; a failure is minimised and drawn"
 
 SEEDS: Final = 1000
 """How many seeds are run if nothing is said."""
@@ -152,7 +152,7 @@ def written(scenario: Scenario) -> str:
 
 
 @contextmanager
-def _progress(count: int | None, stream: TextIO) -> Iterator[Callable[[int, int], None]]:
+def _progress(count: int | None, stream: TextIO) -> Generator[Callable[[int, int], None]]:
     """Show how far it is: a bar on a terminal, else a line now and then."""
     if not stream.isatty():
         yield _lines(count, stream)
