@@ -25,7 +25,7 @@ from carpsim.segment import Segment, Station
 from triocarp.core.advertisement import PROTOCOL
 from triocarp.core.configuration import NodeConfig, VirtualHostConfig
 from triocarp.core.datagram import read_datagram
-from triocarp.core.effects import Hook
+from triocarp.core.effects import Hook, RenewAddresses
 from triocarp.core.ethernet import ETHERTYPE_IPV4, ETHERTYPE_IPV6
 from triocarp.core.events import Event, HookFinished, HookOutcome
 from triocarp.core.family import IPInterface
@@ -217,6 +217,16 @@ class LeasedAddresses:
         """
         self._network.advance(now())
         self._network.hold(interface, addresses, lease_s)
+        self._end.set(self._network.next_expiry)
+
+    def renew(self, renewal: RenewAddresses) -> None:
+        """Renew the lease of addresses; see `triocarp.core.ports.AddressPort`.
+
+        Args:
+            renewal: the effect.
+        """
+        self._network.advance(now())
+        self._network.renew(renewal)
         self._end.set(self._network.next_expiry)
 
     def release(self, interface: str, addresses: tuple[IPInterface, ...]) -> None:

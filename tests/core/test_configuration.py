@@ -21,6 +21,7 @@ from triocarp.core import (
     FlapDamping,
     NodeConfig,
     Problem,
+    Sealing,
     Transport,
     VirtualHostConfig,
     problems_of_drafts,
@@ -545,6 +546,40 @@ def test_source_is_no_virtual_address_of_another_virtual_host() -> None:
     with pytest.raises(ConfigurationError, match=r"virtual_hosts\[1\]\.source6 fe80::77"):
         NodeConfig(virtual_hosts=(link_local, on_it))
     NodeConfig(virtual_hosts=(link_local, replace(on_it, interface="eth1")))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        ({"sealing": Sealing.ENFORCE}, {}, r"sealing off: expected enforce, as virtual_hosts\[0\] .* two parts"),
+        ({}, {"sealing": Sealing.ENFORCE}, r"sealing enforce: expected off, as virtual_hosts\[0\]"),
+        (
+            {"sealing": Sealing.ENFORCE},
+            {"sealing": Sealing.ENFORCE, "seal_window": 5 * SECOND},
+            r"seal_window 5 s: expected 2 s, as virtual_hosts\[0\]",
+        ),
+        ({"ignore_carrier": True}, {}, r"ignore_carrier no: expected the same as virtual_hosts\[0\], .* on eth0"),
+        ({}, {"ignore_carrier": True}, r"ignore_carrier yes: expected the same as virtual_hosts\[0\]"),
+    ],
+    ids=["not sealed", "sealed", "windows", "heeded", "ignored"],
+)
+def test_failover_group_that_could_not_go_together_is_refused(
+    first: dict[str, object], second: dict[str, object], expected: str
+) -> None:
+    """Who takes over later at a start, or stays when the carrier is lost, would leave the others alone."""
+    one, two = replace(PLAIN, **first), other(**second)  # type: ignore[arg-type]
+    NodeConfig(virtual_hosts=(one, two))  # each is alone
+    NodeConfig(virtual_hosts=(replace(one, failover_group="in"), replace(two, failover_group="out")))
+    one, two = replace(one, failover_group="in"), replace(two, failover_group="in")
+    with pytest.raises(ConfigurationError, match=rf"^virtual_hosts\[1\]\.{expected}") as caught:
+        NodeConfig(virtual_hosts=(one, two))
+    assert problems_of_drafts([Draft(fields=of(one)), Draft(fields=of(two))]) == caught.value.problems
+
+
+def test_failover_group_may_differ_in_what_it_goes_together_with() -> None:
+    """Observing seals changes nothing, nor does the carrier of another interface."""
+    one = replace(PLAIN, failover_group="in", ignore_carrier=True, sealing=Sealing.OBSERVE, seal_window=SECOND)
+    NodeConfig(virtual_hosts=(one, other(failover_group="in", interface="eth1")))
 
 
 # Drafts: virtual hosts of which not everything is known.

@@ -54,6 +54,8 @@ NOTICE_DETAILS = {
     Notice.SEND_FAILED: "sending a frame through eth0: Network is down",
     Notice.HOLDING_BACK: "1 s",
     Notice.DEMOTED: "by 240: link lost (eth1) 240",
+    Notice.RECOVERED: "no more",
+    Notice.NO_WALL_CLOCK: "",
     Notice.FLAPPING: "300 s",
     Notice.FAMILY_SILENT: "IPv6",
     Notice.FAMILY_HEARD: "IPv6",

@@ -8,8 +8,8 @@ import trio
 from carpsim import virtual_time
 from carpsim.virtual_time import DrivenHost, Hub
 from triocarp.core import Link, State, StopRequested, VirtualHostConfig
+from triocarp.core.hearing import STAGGER
 from triocarp.core.timing import ADVSKEW_UNIT, SECOND
-from triocarp.core.virtual_host import STAGGER
 
 from .journal import Journal, config, has_address, host, state
 

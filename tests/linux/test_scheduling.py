@@ -46,3 +46,24 @@ def test_half_a_second_without_a_pause_makes_it_ordinary() -> None:
     told, limit_us, scheduler = run(f"{BECOME}\n{SPIN}\n{SHOW}")
 
     assert (told, int(limit_us), int(scheduler)) == (told, 500_000, os.SCHED_OTHER)
+
+
+def test_threads_are_promoted_and_demoted_with_it() -> None:
+    """A thread for which the process may have to wait is served as early as itself."""
+    promoted, its_thread, _, *after = run(  # between them SPIN says the limit
+        f"""
+import os, threading
+from triocarp.linux.scheduling import become_real_time
+thread = threading.Thread(target=threading.Event().wait, daemon=True)
+thread.start()
+become_real_time(thread.native_id)
+def show():
+    print(*[os.sched_getscheduler(who) & ~os.SCHED_RESET_ON_FORK for who in (0, thread.native_id)])
+show()
+{SPIN}
+show()
+"""
+    )
+
+    assert promoted == its_thread
+    assert after == [str(os.SCHED_OTHER)] * 2

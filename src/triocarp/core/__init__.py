@@ -57,6 +57,7 @@ from triocarp.core.events import (
     DemotionRequested,
     EffectFailed,
     Event,
+    ForgedReceived,
     HealthChanged,
     HookFinished,
     HookOutcome,
@@ -92,6 +93,7 @@ from triocarp.core.reports import (
 from triocarp.core.runner import Runner
 from triocarp.core.sealed_counter import SealVerdict
 from triocarp.core.sealing import Sealing
+from triocarp.core.sieve import Sieve
 from triocarp.core.statistics import Statistics
 from triocarp.core.transitions import TRANSITIONS, ForbiddenTransitionError, State
 from triocarp.core.transport import Transport
@@ -136,6 +138,7 @@ __all__ = [
     "Family",
     "FlapDamping",
     "ForbiddenTransitionError",
+    "ForgedReceived",
     "FramePort",
     "HealthChanged",
     "HoldAddresses",
@@ -174,6 +177,7 @@ __all__ = [
     "SealVerdict",
     "Sealing",
     "SendAdvertisement",
+    "Sieve",
     "Silence",
     "SourceMac",
     "Started",

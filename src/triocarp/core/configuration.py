@@ -153,6 +153,12 @@ class VirtualHostConfig:
         return dead_time(self.advbase_s, advskew, self.dead_ratio, multiplies_advskew=multiplies)
 
     @property
+    def first_takeover(self) -> int:
+        """Nanoseconds of silence after which a host that has just started takes over."""
+        unheard = 2 * self.seal_window if self.sealing is Sealing.ENFORCE else 0
+        return max(self.hold_down, unheard + self.dead_time)
+
+    @property
     def overdue_interval(self) -> int:
         """Nanoseconds; a peer that advertises less often is replaced at once."""
         return overdue_interval(self.advbase_s, self.advskew or self._zero_interval, self.dead_ratio)
@@ -183,9 +189,10 @@ class NodeConfig:
         """Check what only shows when the virtual hosts stand side by side.
 
         Raises:
-            ConfigurationError: two virtual hosts with the same VHID on one interface, or with the same address.
+            ConfigurationError: two virtual hosts with the same VHID on one interface, or with the same address, or
+                of one failover group that could not go together.
         """
-        problems = tuple(_clashes(enumerate(self.virtual_hosts)))
+        problems = (*_clashes(enumerate(self.virtual_hosts)), *_disunities(enumerate(self.virtual_hosts)))
         if problems:
             raise ConfigurationError(problems)
 
@@ -218,7 +225,8 @@ def problems_of_drafts(drafts: Sequence[Draft]) -> tuple[Problem, ...]:
     problems = [
         problem.within(_path(index)) for index, draft in enumerate(drafts) for problem in _problems_of(draft)
     ]
-    return (*problems, *_clashes(enumerate(_partial(draft, draft.unknown) for draft in drafts)))
+    partial = [*enumerate(_partial(draft, draft.unknown) for draft in drafts)]
+    return (*problems, *_clashes(partial), *_disunities(partial))
 
 
 def _problems_of(draft: Draft) -> Iterator[Problem]:
@@ -298,6 +306,42 @@ def _that_know(
 ) -> Iterator[tuple[int, VirtualHostConfig]]:
     """Yield the virtual hosts that have all of these fields: a draft may lack some."""
     return ((index, host) for index, host in hosts if all(hasattr(host, setting) for setting in settings))
+
+
+def _disunities(virtual_hosts: Iterable[tuple[int, VirtualHostConfig]]) -> Iterator[Problem]:
+    """Yield what keeps the members of a failover group from going together."""
+    first_of: dict[str, tuple[int, VirtualHostConfig]] = {}
+    first_on: dict[tuple[str, str], tuple[int, VirtualHostConfig]] = {}
+    settings = ("interface", "failover_group", "sealing", "seal_window", "ignore_carrier")
+    for index, host in _that_know(virtual_hosts, *settings):
+        if not host.failover_group:
+            continue
+        path, group = _path(index), host.failover_group
+        first, other = first_of.setdefault(group, (index, host))
+        enforces = Sealing.ENFORCE in (host.sealing, other.sealing)
+        if enforces and host.sealing is not other.sealing:
+            yield Problem(
+                setting=f"{path}.sealing",
+                value=host.sealing.value,
+                accepted=f"{other.sealing.value}, as {_path(first)} has it, which is of the same failover group: "
+                "who enforces seals believes nobody at first and takes over later, so the group would start in "
+                "two parts (unsealed_peers names hosts that need not seal)",
+            )
+        elif enforces and host.seal_window != other.seal_window:
+            yield Problem(
+                setting=f"{path}.seal_window",
+                value=f"{host.seal_window / SECOND:g} s",
+                accepted=f"{other.seal_window / SECOND:g} s, as {_path(first)} has it, which is of the same "
+                "failover group: with another window the group would start in two parts",
+            )
+        first, other = first_on.setdefault((group, host.interface), (index, host))
+        if host.ignore_carrier != other.ignore_carrier:
+            yield Problem(
+                setting=f"{path}.ignore_carrier",
+                value="yes" if host.ignore_carrier else "no",
+                accepted=f"the same as {_path(first)}, of the same failover group on {host.interface}: without "
+                "carrier one would go and the other stay",
+            )
 
 
 def _place(host: VirtualHostConfig, address: IPAddress) -> tuple[str, IPAddress]:

@@ -94,6 +94,15 @@ class Outbox:
             )
         )
 
+    def forged(self, count: int) -> None:
+        """Report packets that a sieve has dropped.
+
+        Args:
+            count: how many.
+        """
+        reason = DropReason.BAD_AUTHENTICATION
+        self._effects.append(PacketDropped(interface=self._interface, reason=reason, vhid=self._vhid, count=count))
+
     def notice(
         self,
         notice: Notice,
