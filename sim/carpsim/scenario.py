@@ -11,6 +11,7 @@ from typing import Final, NamedTuple, TypeAlias, final
 
 from carpsim.conditions import PERFECT, Conditions
 from carpsim.distribution import AT_ONCE, Constant, Distribution
+from carpsim.expectation import Expectation
 from carpsim.faults import Fault
 from carpsim.host import Script
 from carpsim.neighbour_cache import LINUX, NeighbourSettings
@@ -190,6 +191,9 @@ class Scenario:
         hosts: at least one.
         clients: who probes.
         faults: what happens, in any order.
+        seed: with which it is run, unless somebody wants another one.
+        checks: names of the checks that look on; nobody for all.
+        expectations: what shall be so.
     """
 
     name: str = "unnamed"
@@ -199,6 +203,9 @@ class Scenario:
     hosts: tuple[HostSettings | UcarpSettings, ...]
     clients: tuple[ClientSettings, ...] = ()
     faults: tuple[Fault, ...] = ()
+    seed: int = 0
+    checks: tuple[str, ...] = ()
+    expectations: tuple[Expectation, ...] = ()
 
 
 _PREFIXES: Final = {4: 32, 6: 128}
