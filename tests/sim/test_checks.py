@@ -8,6 +8,7 @@ from carpsim.checks import CHECKS, Bound, Checks, Verdict, violated
 from carpsim.conditions import Conditions, IndependentLoss
 from carpsim.distribution import Constant
 from carpsim.faults import (
+    AddressPut,
     CableConditions,
     Crash,
     Deafness,
@@ -28,7 +29,7 @@ from triocarp.core import FREEBSD, UCARP, Dialect, Hook
 from triocarp.core.timing import SECOND
 
 from . import mutants
-from .small_worlds import PLAIN, scenario, verdicts_of
+from .small_worlds import PLAIN, VIRTUAL_ADDRESS, scenario, verdicts_of
 
 MILLISECOND = SECOND // 1000
 SPLIT = Partition(at=8 * SECOND, parts=(("a",), ("b", "client-1")), duration=8 * SECOND + 300 * MILLISECOND)
@@ -118,6 +119,14 @@ def test_verdict_says_what_where_and_when() -> None:
 def test_what_loses_frames_for_good_is_not_judged(fault: Fault) -> None:
     """Two masters that do not hear each other, or lose frames, are nobody's broken promise."""
     assert violated(verdicts_of(scenario(fault, hosts=3)).values()) == ()
+
+
+def test_what_another_program_puts_there_is_taken_off() -> None:
+    """A backup has a second for that, which begins when it can learn of it."""
+    put = AddressPut(at=9 * SECOND, host="b", address=VIRTUAL_ADDRESS)
+    asleep = Pause(at=8 * SECOND, host="b", duration=3 * SECOND)
+    for what in (scenario(put), scenario(put, asleep)):
+        assert violated(verdicts_of(what).values()) == ()
 
 
 @pytest.mark.parametrize("hook", Hook)

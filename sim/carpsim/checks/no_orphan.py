@@ -42,8 +42,12 @@ class NoOrphan(Check):
     def process_changed(self, host: Host) -> None:
         """Look for what an ended daemon left, or one that goes on finds; see `Check`."""
         for member in self.situation.of_host(host.name):
-            if member.config.manages_addresses:
-                self.engine.at(self.engine.now, self._decide, member)
+            if not member.config.manages_addresses:
+                continue
+            if member.active and not all(member.has_leased(address) for address in member.holds):
+                # Another program put it there while the daemon stood still: only now does it learn of that.
+                member.excused = max(member.excused, self.engine.now + self._bound(member).value)
+            self.engine.at(self.engine.now, self._decide, member)
 
     def _bound(self, member: Member) -> Bound:
         late = self.situation.lateness(member.host)
