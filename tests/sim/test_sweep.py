@@ -195,27 +195,26 @@ def dask_cluster(directory: Path) -> Iterator[tuple[str, list[subprocess.Popen[b
         yield json.loads(found.read_text())["address"].removeprefix("tcp://"), workers
     finally:
         for process in processes:
-            process.terminate()
-        for process in processes:
+            process.kill()  # a worker that has lost its scheduler would go on looking for it
             process.wait(timeout=TIMEOUT_S)
         log.close()
 
 
 def test_cluster_that_loses_a_worker_gives_the_same_tables(plan: Path, tmp_path: Path) -> None:
     """A real Dask cluster runs it, one of two workers is killed half-way, and nothing is missing or different."""
-    plan.write_text(SWEEP.replace("repetitions = 3", "repetitions = 30"), encoding="utf-8")
+    plan.write_text(SWEEP.replace("repetitions = 3", "repetitions = 50"), encoding="utf-8")
     runs, output = runs_of(plan), tmp_path / "cluster"
     environment = os.environ | {"PYTHONWARNINGS": "ignore"}  # Dask's own
     with dask_cluster(tmp_path) as (address, workers):
         command = [sys.executable, "-m", "carpsim.main", "sweep", str(plan), "-o", str(output)]
-        sweeping = subprocess.Popen([*command, "--executor", f"dask://{address}"], env=environment)
-        end = time.monotonic() + TIMEOUT_S
-        while sweeping.poll() is None and not _lines(output / "runs.jsonl") > 20:
-            assert time.monotonic() < end, (tmp_path / "dask.log").read_text()
-            time.sleep(0.01)
-        assert sweeping.poll() is None, "the sweep was over before a worker could be killed"
-        workers[0].send_signal(signal.SIGKILL)
-        assert sweeping.wait(timeout=TIMEOUT_S) == 0
+        with subprocess.Popen([*command, "--executor", f"dask://{address}"], env=environment) as sweeping:
+            end = time.monotonic() + TIMEOUT_S
+            while sweeping.poll() is None and not _lines(output / "runs.jsonl") > 20:
+                assert time.monotonic() < end, (tmp_path / "dask.log").read_text()
+                time.sleep(0.01)
+            assert sweeping.poll() is None, "the sweep was over before a worker could be killed"
+            workers[0].send_signal(signal.SIGKILL)
+            assert sweeping.wait(timeout=TIMEOUT_S) == 0
     here = tmp_path / "here"
     here.mkdir()
     write_tables([carry_out(run) for run in runs], here)
