@@ -5,6 +5,8 @@ import sys
 from collections.abc import Sequence
 from typing import Final, Protocol
 
+from carpsim.commands import replay
+
 
 class Command(Protocol):
     """A module of `carpsim.commands`."""
@@ -35,7 +37,7 @@ class Command(Protocol):
         ...
 
 
-COMMANDS: Final[tuple[Command, ...]] = ()
+COMMANDS: Final[tuple[Command, ...]] = (replay,)
 """All subcommands, in the order in which they are shown."""
 
 
