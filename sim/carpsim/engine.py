@@ -48,6 +48,11 @@ class Engine:
         """
         self.at(self.now + delay, action, *arguments)
 
+    def step(self) -> None:
+        """Let time pass until the next action, and do that alone. There must be one."""
+        self.now, _, action, arguments = heapq.heappop(self._heap)
+        action(*arguments)
+
     def run_until(self, end: int) -> None:
         """Let time pass.
 

@@ -278,6 +278,7 @@ class Host:
         self._inbox: deque[tuple[Event, int]] = deque()
         self._runner: Runner | None = None
         self._paused = 0
+        self._powered = True
         self._latest = 0
 
     # Looking.
@@ -309,10 +310,13 @@ class Host:
         ports = Ports(
             frames=self.network, addresses=self.network, hooks=self, reports=_SILENCE, journal=_Journal(self)
         )
-        self._runner = Runner(node, ports)
+        self._runner = Runner(node, ports, clock=self._now)
+        watched: dict[str, tuple[IPInterface, ...]] = {}
         for virtual_host in self.config.virtual_hosts:
-            watched = virtual_host.addresses if virtual_host.manages_addresses else ()
-            self.network.watch(virtual_host.interface, watched)
+            addresses = virtual_host.addresses if virtual_host.manages_addresses else ()
+            watched[virtual_host.interface] = watched.get(virtual_host.interface, ()) + addresses
+        for interface, all_addresses in watched.items():
+            self.network.watch(interface, all_addresses)
         self.network.listen = self._take
         self._latest = 0
         self._tell_process()
@@ -322,8 +326,8 @@ class Host:
         self.network.tell_present_state()
 
     def start_if_ended(self) -> None:
-        """Start the daemon, unless it has not ended yet: the supervisor then has nothing to do."""
-        if self._runner is None:
+        """Start the daemon, unless it has not ended yet, or the machine has no power: nobody is there to do it."""
+        if self._runner is None and self._powered:
             self.start()
 
     def stop(self) -> None:
@@ -338,13 +342,16 @@ class Host:
     def power_off(self) -> None:
         """End the whole machine: its links go down, and its leased addresses are forgotten."""
         self._end()
+        self._powered = False
         self.network.power_off()
         self._tell_process()
 
     def power_on(self) -> None:
-        """Start the machine, with its links as they were, and its daemon."""
-        self.network.power_on()
-        self.start()
+        """Start the machine, with its links as they were, and its daemon; if it has power, nothing happens."""
+        if not self._powered:
+            self._powered = True
+            self.network.power_on()
+            self.start()
 
     def _end(self) -> None:
         self._runner = None
@@ -454,6 +461,10 @@ class Host:
             self._tell_process()
         else:
             self._alarm.set(None if deadline is None else self.clock.instant(deadline))
+
+    def _now(self) -> int:
+        """Return what its clock reads."""
+        return self.clock.read(self._engine.now)
 
     def _set_alarm(self) -> None:
         if self._runner is not None:

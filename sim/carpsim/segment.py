@@ -176,6 +176,7 @@ class Segment:
         self._cuts: dict[tuple[str, str], int] = {}
         self._rules: list[Rule] = []
         self._taps: list[Tap] = []
+        self._taps_at_senders: list[Tap] = []
 
     # Stations.
 
@@ -296,6 +297,16 @@ class Segment:
         """
         return (sender, receiver) not in self._cuts
 
+    @property
+    def snooping(self) -> Snooping:
+        """What it does with multicast groups."""
+        return self._snooping
+
+    @property
+    def has_rules(self) -> bool:
+        """Whether a rule decides about frames now."""
+        return bool(self._rules)
+
     def add_rule(self, rule: Rule) -> None:
         """Have a rule decide about every frame to every receiver, after those that were added before.
 
@@ -334,6 +345,14 @@ class Segment:
     def _taps_at(self, station: str | None) -> list[Tap]:
         return self._taps if station is None else self._ports[station].taps
 
+    def add_sender_tap(self, tap: Tap) -> None:
+        """Show somebody every frame that any station sends, before its cable does anything to it.
+
+        Args:
+            tap: is shown them.
+        """
+        self._taps_at_senders.append(tap)
+
     # Frames.
 
     def transmit(self, sender: Station, data: bytes) -> None:
@@ -344,7 +363,7 @@ class Segment:
             data: from the destination MAC on.
         """
         port = self._ports[sender.label]
-        for tap in port.taps:
+        for tap in (*port.taps, *self._taps_at_senders):
             tap(self._engine.now, sender.label, Frame(data))
         latency = port.inward.fixed_latency
         if latency == 0:

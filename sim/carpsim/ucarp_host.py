@@ -31,6 +31,7 @@ from triocarp.core import (
     AddressChanged,
     Advertisement,
     Authenticator,
+    EffectFailed,
     Event,
     Hook,
     IPInterface,
@@ -633,7 +634,7 @@ class UcarpHost:
             self._signals.append(name)
             self._end_poll()
 
-    def _note_link(self, change: LinkChanged | AddressChanged) -> None:
+    def _note_link(self, change: LinkChanged | AddressChanged | EffectFailed) -> None:
         if isinstance(change, LinkChanged) and change.link in {Link.DOWN, Link.ABSENT}:
             self._end_poll()
 
