@@ -216,8 +216,8 @@ def test_a_capture_that_ends_in_the_middle_of_a_frame_is_read_up_to_there(
 @pytest.mark.parametrize(
     ("content", "options", "complaint"),
     [
-        (b"", [], "expected a trace, a journal, or a capture"),
-        (b"hello\n", [], "expected a trace, a journal, or a capture"),
+        (b"", [], "expected a trace, a journal, a counterexample"),
+        (b"hello\n", [], "expected a trace, a journal, a counterexample"),
         (b'{"journal":1}\n', [], "give --config"),
         (bytes.fromhex("d4c3b2a1"), ["--scenario", "SCENARIO"], "expected a pcap"),
         (bytes.fromhex("d4c3b2a1"), [], "give --config FILE, or --scenario"),

@@ -1,4 +1,4 @@
-"""``carpsim replay``: a trace or a journal is run again, a capture is shown to a passive observer."""
+"""``carpsim replay``: a trace, a journal or a counterexample is run again, a capture is shown to an observer."""
 
 import argparse
 import datetime as dt
@@ -11,12 +11,14 @@ from itertools import chain
 from pathlib import Path
 from typing import Final
 
+from carpsim.counterexample import rerun
 from carpsim.imagined_interfaces import interfaces_for, interfaces_of
 from carpsim.library import load_scenario
 from carpsim.mistakes import ScenarioError
 from carpsim.overhearing import Overhearing, groups_of
 from carpsim.retrace import TraceDivergence, TraceError, retrace
 from carpsim.scenario import HostSettings, Scenario
+from carpsim.trace import RELEASE
 from triocarp.core import NodeConfig
 from triocarp.core.journal import Header, JournalError, decode
 from triocarp.core.observer import Observer, explain_sighting
@@ -25,8 +27,8 @@ from triocarp.core.timing import SECOND
 from triocarp.daemon.config_file import read_node_config
 from triocarp.daemon.settings import SettingsError
 
-NAME: Final = "replay"
-HELP: Final = "run a trace or a journal again, or show a capture to a passive observer"
+NAME: str = "replay"
+HELP: str = "run a trace, a journal or a counterexample again, or show a capture to a passive observer"
 
 STATUS_DIFFERENT: Final = 1
 
@@ -47,7 +49,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         nargs="+",
         metavar="FILE",
-        help="a trace of carpsim, a journal of carpd (a rotated one: its files, the oldest first), or a capture",
+        help="a trace, a journal of carpd (a rotated one: its files, the oldest first), a counterexample of "
+        "carpsim check, or a capture",
     )
     parser.add_argument(
         "--scenario",
@@ -79,8 +82,12 @@ def run(arguments: argparse.Namespace) -> int:
                 return _retrace(_only(files), arguments.scenario)
             case {"journal": _}:
                 return _replay(files, begin.decode(), arguments.config)
+            case _ if files[0].suffix == ".toml":
+                return _rerun(_only(files))
             case _:
-                raise SystemExit(f"carpsim replay: {files[0]}: expected a trace, a journal, or a capture")
+                raise SystemExit(
+                    f"carpsim replay: {files[0]}: expected a trace, a journal, a counterexample, or a capture"
+                )
     except OSError as error:
         raise SystemExit(f"carpsim replay: {error.filename}: {error.strerror}") from None
     except (ScenarioError, SettingsError) as error:
@@ -129,6 +136,28 @@ def _found(path: Path, told: str | None, name: str, seed: int) -> Scenario:
         raise SystemExit(
             f"carpsim replay: {path}: the library has no scenario {name}: give its file with --scenario"
         ) from None
+
+
+# Counterexamples.
+
+
+def _rerun(path: Path) -> int:
+    found = rerun(path.read_text(encoding="utf-8"), file=str(path))
+    if not found.recorded:
+        raise SystemExit(
+            f"carpsim replay: {path}: expected a counterexample, which says in comments what was found; "
+            f"any scenario runs with: carpsim run {path}"
+        )
+    if found.reproduced:
+        sys.stdout.write(f"{path}: reproduced, with seed {found.scenario.seed}:\n")
+        sys.stdout.writelines(f"  {verdict}\n" for verdict in found.given)
+        return 0
+    sys.stdout.write(f"{path}: NOT reproduced, with seed {found.scenario.seed}:\n")
+    sys.stdout.writelines(f"- {verdict}\n" for verdict in found.recorded if verdict not in found.given)
+    sys.stdout.writelines(f"+ {verdict}\n" for verdict in found.given if verdict not in found.recorded)
+    if found.release != RELEASE:
+        sys.stdout.write(f"it was written by version {found.release or 'unknown'}; this is {RELEASE}\n")
+    return STATUS_DIFFERENT
 
 
 # Journals.
