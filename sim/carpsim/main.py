@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from typing import Final, Protocol
 
-from carpsim.commands import check, sweep, whatif
+from carpsim.commands import check, replay, sweep, whatif
 
 
 class Command(Protocol):
@@ -37,7 +37,7 @@ class Command(Protocol):
         ...
 
 
-COMMANDS: Final[tuple[Command, ...]] = (check, sweep, whatif)
+COMMANDS: Final[tuple[Command, ...]] = (check, replay, sweep, whatif)
 """All subcommands, in the order in which they are shown."""
 
 

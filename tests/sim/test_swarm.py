@@ -2,8 +2,7 @@
 
 import pytest
 
-from carpsim.checks import violated
-from carpsim.commands.check import fails, written
+from carpsim.commands.check import fails
 from carpsim.faults import ClockDrift, Crash, Fault, Partition, Pause
 from carpsim.main import main
 from carpsim.minimising import minimise
@@ -15,7 +14,6 @@ from carpsim.swarm import (
     examine,
     examine_all,
     first_difference,
-    scenario_of,
     trace_of,
 )
 from carpsim.timeline import Timeline
@@ -150,11 +148,3 @@ def test_first_difference_is_shown() -> None:
     assert first_difference(["a"], ["a", "c"]) == (2, ("", "c"))
     assert trace_of(FIRST) == trace_of(FIRST)
     assert digest_of(FIRST) == digest_of(FIRST)
-
-
-def test_scenario_is_written() -> None:
-    """What is printed shows the faults, and no password."""
-    text = written(scenario_of(FIRST))
-    assert text.startswith("Scenario(")
-    assert "swarm" not in text
-    assert violated([]) == ()

@@ -7,8 +7,10 @@ import sys
 import time
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final, TextIO
 
+from carpsim.counterexample import write_counterexample
 from carpsim.minimising import minimise
 from carpsim.scenario import Scenario
 from carpsim.swarm import Outcome, differences, examine, examine_all, scenario_of, verdicts_on
@@ -46,6 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--check-determinism", action="store_true", help="run each seed twice, and show where the traces part"
     )
     parser.add_argument("--no-minimise", action="store_true", help="show failures as they were drawn")
+    parser.add_argument(
+        "--save", type=Path, metavar="DIRECTORY", help="write a scenario file for each failure that is shown"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -87,7 +92,7 @@ def _check(arguments: argparse.Namespace) -> int:
                 failed.append(outcome)
             tell(done, len(failed))
     for outcome in sorted(failed, key=lambda outcome: outcome.seed)[:_SHOWN_MAX]:
-        _show(outcome, minimises=not arguments.no_minimise)
+        _show(outcome, minimises=not arguments.no_minimise, directory=arguments.save)
     if len(failed) > _SHOWN_MAX:
         others = ", ".join(str(seed) for seed in sorted(outcome.seed for outcome in failed)[_SHOWN_MAX:])
         _say(f"Further seeds that failed: {others}")
@@ -108,8 +113,8 @@ def _check_determinism(arguments: argparse.Namespace) -> int:
     return 1 if found else 0
 
 
-def _show(outcome: Outcome, *, minimises: bool) -> None:
-    """Print a failure: its seed, how to have it again, what was violated, and the smallest scenario."""
+def _show(outcome: Outcome, *, minimises: bool, directory: Path | None) -> None:
+    """Print a failure: its seed, how to have it again, what was violated, and the smallest scenario file."""
     _say(f"Seed {outcome.seed} of triocarp {RELEASE} failed. To have it again:")
     _say(f"    carpsim check --first-seed {outcome.seed} --seeds 1")
     if outcome.error:
@@ -125,7 +130,13 @@ def _show(outcome: Outcome, *, minimises: bool) -> None:
             _say(f"Minimised: {verdict}")
     timeline = Timeline()
     World(scenario, seed=outcome.seed, watchers=(timeline,)).run()
-    _say(f"\n{timeline.draw()}\n\n{written(scenario)}\n")
+    text = write_counterexample(scenario, outcome.seed, (check,))
+    _say(f"\n{timeline.draw()}\n\n{text}")
+    if directory is not None:
+        directory.mkdir(parents=True, exist_ok=True)
+        path = directory / f"seed-{outcome.seed}.toml"
+        path.write_text(text, encoding="utf-8")
+        _say(f"It is in {path}. To have it again:\n    carpsim replay {path}\n")
 
 
 def fails(scenario: Scenario, seed: int, check: str) -> bool:
@@ -140,15 +151,6 @@ def fails(scenario: Scenario, seed: int, check: str) -> bool:
         return not all(verdict.held for verdict in verdicts_on(scenario, seed, (check,)))
     except Exception:  # noqa: BLE001 - a candidate that makes no sense
         return False
-
-
-def written(scenario: Scenario) -> str:
-    """Return a scenario as it is printed: the one place that knows how.
-
-    Args:
-        scenario: it.
-    """
-    return repr(scenario)
 
 
 @contextmanager
