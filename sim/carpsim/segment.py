@@ -429,9 +429,10 @@ class Segment:
             fates = passing
         for fate in fates:
             data = frame.data if fate.data is None else fate.data
-            for arrival, arrived in receiver.outward.carry(data, now + fate.delay):
+            for arrival, arrived in receiver.outward.carry(data, now):
                 same = frame if arrived is frame.data else Frame(arrived)
-                self._engine.at(arrival, self._deliver, same, [receiver])
+                # What a rule delays does not hold up what comes behind it, as what the cable delays does.
+                self._engine.at(arrival + fate.delay, self._deliver, same, [receiver])
 
     def _deliver(self, frame: Frame, receivers: list[Port]) -> None:
         for receiver in receivers:
