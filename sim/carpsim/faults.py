@@ -254,7 +254,7 @@ class Stop:
         host = world.hosts[self.host]
         host.stop()
         if self.config is not None:
-            host.config = self.config
+            world.carpd(self.host).config = self.config
         if self.restart_after is not None:
             world.engine.after(self.restart_after, host.start_if_ended)
 

@@ -30,6 +30,7 @@ from triocarp.core import (
     Report,
     Runner,
     Started,
+    State,
     StopRequested,
     TimerExpired,
     WallClockChanged,
@@ -68,7 +69,7 @@ class Watcher(Protocol):
         """
         ...
 
-    def held(self, host: "Host", at: int, interface: str, address: IPInterface, *, present: bool) -> None:
+    def held(self, host: "Machine", at: int, interface: str, address: IPInterface, *, present: bool) -> None:
         """Take note that an address came or went, whoever did that.
 
         Args:
@@ -80,12 +81,118 @@ class Watcher(Protocol):
         """
         ...
 
-    def process_changed(self, host: "Host", at: int) -> None:
+    def process_changed(self, host: "Machine", at: int) -> None:
         """Take note that a host's daemon or machine has started, stopped, crashed, frozen or gone on.
 
         Args:
             host: whose.
             at: the instant of the world, in nanoseconds.
+        """
+        ...
+
+    def switched(self, host: "Machine", at: int, old: State | None, new: State | None) -> None:
+        """Take note that a host without a node has another state; those of a node are among its effects.
+
+        Args:
+            host: whose daemon.
+            at: the instant of the world, in nanoseconds.
+            old: state before; None for a daemon that did not run.
+            new: state now; None for a daemon that has ended.
+        """
+        ...
+
+
+class Machine(Protocol):
+    """A simulated host as the world, its faults and its watchers see it, whatever daemon runs on it.
+
+    Attributes:
+        name: no two hosts of a world have the same.
+        network: its kernel.
+        clock: its clock.
+        wall_offset: nanoseconds from its clock to its wall clock; None for a host that has no time.
+        scripts: how its scripts behave.
+        wake_up: how late its timer is.
+        runs: number of starts.
+    """
+
+    name: str
+    network: HostNetwork
+    clock: HostClock
+    wall_offset: int | None
+    scripts: dict[Hook, Script]
+    wake_up: Distribution
+    runs: int
+
+    @property
+    def running(self) -> bool:
+        """Whether its daemon runs, or would if it were not paused."""
+        ...
+
+    @property
+    def paused(self) -> bool:
+        """Whether its daemon stands still."""
+        ...
+
+    def start(self) -> None:
+        """Start the daemon. It must not run."""
+        ...
+
+    def start_if_ended(self) -> None:
+        """Start the daemon, unless it has not ended yet."""
+        ...
+
+    def stop(self) -> None:
+        """Ask the daemon to leave."""
+        ...
+
+    def kill(self) -> None:
+        """End the daemon without a word."""
+        ...
+
+    def power_off(self) -> None:
+        """End the whole machine."""
+        ...
+
+    def power_on(self) -> None:
+        """Start the machine and its daemon."""
+        ...
+
+    def pause(self, *, kernel: bool = False) -> None:
+        """Let the daemon stand still.
+
+        Args:
+            kernel: whether the kernel stands still as well.
+        """
+        ...
+
+    def resume(self) -> None:
+        """Undo a `pause`."""
+        ...
+
+    def set_drift(self, drift_ppm: int) -> None:
+        """Let the clock go faster or slower from now on.
+
+        Args:
+            drift_ppm: millionths faster than the world.
+        """
+        ...
+
+    def step_wall_clock(self, by: int) -> None:
+        """Set the wall clock.
+
+        Args:
+            by: nanoseconds; less than 0 to set it back.
+        """
+        ...
+
+    def tell(self, event: Event) -> None:
+        """Tell the daemon something that an operator or a health check does.
+
+        Args:
+            event: what.
+
+        Raises:
+            ValueError: the daemon has no ear for it.
         """
         ...
 

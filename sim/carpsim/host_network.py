@@ -16,8 +16,9 @@ from carpsim import neighbour_messages, probe
 from carpsim.engine import Alarm, Engine
 from carpsim.frame import FRAME_LENGTH_MAX, HEADER_LENGTH, Frame
 from carpsim.segment import Segment
+from triocarp.core.effects import RenewAddresses
 from triocarp.core.ethernet import ETHERTYPE_IPV4, ETHERTYPE_IPV6, ethernet_header
-from triocarp.core.events import AddressChanged, Link, LinkChanged, PacketReceived, PacketUnreadable
+from triocarp.core.events import AddressChanged, EffectFailed, Link, LinkChanged, PacketReceived, PacketUnreadable
 from triocarp.core.family import Family, IPAddress, IPInterface
 from triocarp.core.ports import PortError
 from triocarp.core.reasons import PortFailure
@@ -26,8 +27,8 @@ from triocarp.core.timing import SECOND
 LEASE_LATENESS: Final = SECOND // 2
 """How long after its lease an address is gone; the kernel was measured to be half a second late."""
 
-Observer: TypeAlias = Callable[[LinkChanged | AddressChanged], None]
-"""Learns what others did to the host's network."""
+Observer: TypeAlias = Callable[[LinkChanged | AddressChanged | EffectFailed], None]
+"""Learns what others did to the host's network, and which renewals failed."""
 
 Listener: TypeAlias = Callable[[PacketReceived | PacketUnreadable], None]
 """Takes packets of protocol 112, as a packet socket does."""
@@ -122,7 +123,8 @@ class HostNetwork:
     Args:
         engine: of the world.
         name: of the host.
-        observe: called at once with each thing that somebody else did to a watched interface or address.
+        observe: called at once with each thing that somebody else did to a watched interface or address, and with
+            each renewal that failed.
         listen: called at once with each packet of protocol 112; None while no program listens.
         note: called at once when an address came or went, whoever did that.
 
@@ -166,6 +168,7 @@ class HostNetwork:
         self._refusals: dict[str, deque[PortFailure | None]] = {
             "send": deque(),
             "hold": deque(),
+            "renew": deque(),
             "release": deque(),
         }
 
@@ -218,15 +221,9 @@ class HostNetwork:
         Raises:
             PortError: `NO_DEVICE` or `ADDRESS_TAKEN`; or what was injected.
         """
-        holder = self._existing(interface)
-        for address in addresses:
-            if _is_link_local(address.ip):
-                continue
-            for other in self._interfaces.values():
-                if other is not holder and other.arp and other.variants_of(address.ip):
-                    raise PortError(PortFailure.ADDRESS_TAKEN, f"{other.name} of this host has {address.ip}")
+        holder = self._holder_of(interface, addresses)
         before = dict(holder.leases)
-        end = self._engine.now + lease_s * SECOND + LEASE_LATENESS
+        end = self._end_of(lease_s)
         added: list[IPInterface] = []
         for address in addresses:
             try:
@@ -244,6 +241,31 @@ class HostNetwork:
         self._expiry.set(self.next_expiry)
         for address in added:
             self._tell_watcher(interface, address, present=True)
+
+    def renew(self, renewal: RenewAddresses) -> None:
+        """Renew the lease of addresses that are there; see `triocarp.core.ports.AddressPort`.
+
+        It is done at once, but a failure is observed afterwards, as on the kernel.
+
+        Args:
+            renewal: the effect.
+
+        Raises:
+            PortError: `NO_DEVICE` or `ADDRESS_TAKEN`.
+        """
+        holder = self._holder_of(renewal.interface, renewal.addresses)
+        failed: EffectFailed | None = None
+        for address in renewal.addresses:
+            try:
+                self._refuse("renew", f"renewing {address} on {renewal.interface}")
+            except PortError as error:
+                failed = failed or EffectFailed(effect=renewal, failure=error.failure, detail=error.detail)
+                continue
+            if address in holder.leases:
+                holder.leases[address] = self._end_of(renewal.lease_s)
+        self._expiry.set(self.next_expiry)
+        if failed is not None:
+            self._engine.after(0, self._observe, failed)
 
     def release(self, interface: str, addresses: tuple[IPInterface, ...]) -> None:
         """Take addresses off an interface, whatever prefix length they have there.
@@ -279,10 +301,10 @@ class HostNetwork:
     def refuse_next(self, call: str, *failures: PortFailure | None) -> None:
         """Have the next calls of a port fail, one with each failure; None lets one succeed.
 
-        Each address of a `hold` counts as a call, and a `release` of what is not there as none.
+        Each address of a `hold` or a `renew` counts as a call, and a `release` of what is not there as none.
 
         Args:
-            call: ``send``, ``hold`` or ``release``.
+            call: ``send``, ``hold``, ``renew`` or ``release``.
             failures: in the order in which they come.
         """
         self._refusals[call].extend(failures)
@@ -354,7 +376,7 @@ class HostNetwork:
             address: with its prefix length. An IPv6 address that is there keeps the one that it has.
             lease_s: seconds after which it is withdrawn, or None for never.
         """
-        end = None if lease_s is None else self._engine.now + lease_s * SECOND + LEASE_LATENESS
+        end = None if lease_s is None else self._end_of(lease_s)
         leases = self._interfaces[interface].leases
         if isinstance(address, IPv6Interface):
             address = next((present for present in leases if present.ip == address.ip), address)
@@ -477,6 +499,21 @@ class HostNetwork:
         if length > FRAME_LENGTH_MAX:
             raise PortError(PortFailure.OTHER, f"a frame of {length} bytes is too long for {name}")
         return sender
+
+    def _holder_of(self, name: str, addresses: tuple[IPInterface, ...]) -> Interface:
+        """Return an interface, if it may have some addresses."""
+        holder = self._existing(name)
+        for address in addresses:
+            if _is_link_local(address.ip):
+                continue
+            for other in self._interfaces.values():
+                if other is not holder and other.arp and other.variants_of(address.ip):
+                    raise PortError(PortFailure.ADDRESS_TAKEN, f"{other.name} of this host has {address.ip}")
+        return holder
+
+    def _end_of(self, lease_s: int) -> int:
+        """Return the instant at which a lease ends that is given now."""
+        return self._engine.now + lease_s * SECOND + LEASE_LATENESS
 
     def _existing(self, name: str) -> Interface:
         interface = self._interfaces.get(name)

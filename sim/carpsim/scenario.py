@@ -15,6 +15,7 @@ from carpsim.faults import Fault
 from carpsim.host import Script
 from carpsim.neighbour_cache import LINUX, NeighbourSettings
 from carpsim.segment import MAC_AGEING, Snooping
+from carpsim.ucarp_host import WAKE_UP, UcarpOptions
 from triocarp.core import Hook, IPAddress, IPInterface, NodeConfig
 from triocarp.core.timing import SECOND
 
@@ -92,6 +93,39 @@ class HostSettings:
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UcarpSettings:
+    """One host with ucarp, which may stand beside hosts with carpd.
+
+    Attributes:
+        name: no two hosts or clients have the same.
+        options: ucarp's command line.
+        segment: where it is plugged in.
+        start: the instant at which ucarp starts.
+        clock_origin: what its clock reads at the beginning of the world.
+        drift_ppm: how many millionths its clock is faster than the world.
+        wall_offset: nanoseconds from its clock to its wall clock, on which ucarp lives.
+        scripts: how its scripts behave, `Hook.UP` and `Hook.DOWN`; they put and take the address.
+        wake_up: how late its sleeps end.
+    """
+
+    name: str
+    options: UcarpOptions
+    segment: str = LAN
+    start: int = 0
+    clock_origin: int = 0
+    drift_ppm: int = 0
+    wall_offset: int = 0
+    scripts: Mapping[Hook, Script] = field(default_factory=dict[Hook, Script])
+    wake_up: Distribution = WAKE_UP
+
+    @property
+    def own_address(self) -> IPInterface:
+        """The host's own address."""
+        return _in_network_of(self.options.source, (self.options.held,))
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClientSettings:
     """One client.
 
@@ -133,7 +167,7 @@ class Scenario:
     description: str = ""
     duration: int = 60 * SECOND
     segments: tuple[SegmentSettings, ...] = (SegmentSettings(),)
-    hosts: tuple[HostSettings, ...]
+    hosts: tuple[HostSettings | UcarpSettings, ...]
     clients: tuple[ClientSettings, ...] = ()
     faults: tuple[Fault, ...] = ()
 

@@ -121,6 +121,7 @@ class Port:
         outward: from the switch to the station.
         forwards_from: the instant from which the switch forwards: a slowly converging one makes a new port wait.
         memberships: MACs of multicast groups, each with the instant at which it is forgotten, or None for never.
+        taps: are shown every frame that the station sends, and every one that reaches it.
     """
 
     station: Station
@@ -128,6 +129,7 @@ class Port:
     outward: Cable
     forwards_from: int
     memberships: dict[bytes, int | None] = field(default_factory=dict[bytes, int | None])
+    taps: list[Tap] = field(default_factory=list[Tap])
 
 
 @final
@@ -310,13 +312,27 @@ class Segment:
         """
         self._rules.remove(rule)
 
-    def add_tap(self, tap: Tap) -> None:
-        """Show somebody every frame that a station sends, when the switch gets it.
+    def add_tap(self, tap: Tap, station: str | None = None) -> None:
+        """Show somebody every frame that a station sends, when the switch gets it; or all frames of one station.
 
         Args:
             tap: is shown them.
+            station: at whose end of its cable the frames are seen, those that it sends and those that reach it;
+                None for the switch.
         """
-        self._taps.append(tap)
+        self._taps_at(station).append(tap)
+
+    def remove_tap(self, tap: Tap, station: str | None = None) -> None:
+        """Undo an `add_tap`.
+
+        Args:
+            tap: that was added.
+            station: where.
+        """
+        self._taps_at(station).remove(tap)
+
+    def _taps_at(self, station: str | None) -> list[Tap]:
+        return self._taps if station is None else self._ports[station].taps
 
     # Frames.
 
@@ -328,6 +344,8 @@ class Segment:
             data: from the destination MAC on.
         """
         port = self._ports[sender.label]
+        for tap in port.taps:
+            tap(self._engine.now, sender.label, Frame(data))
         latency = port.inward.fixed_latency
         if latency == 0:
             self._switch(port, Frame(data))
@@ -352,7 +370,7 @@ class Segment:
             else:
                 together.setdefault(now + latency, []).append(receiver)
         for arrival, receivers in together.items():
-            self._engine.at(arrival, _deliver, frame, receivers)
+            self._engine.at(arrival, self._deliver, frame, receivers)
 
     def _receivers(self, port: Port, frame: Frame, now: int) -> list[Port]:
         """Return the ports to which the switch forwards a frame."""
@@ -394,10 +412,11 @@ class Segment:
             data = frame.data if fate.data is None else fate.data
             for arrival, arrived in receiver.outward.carry(data, now + fate.delay):
                 same = frame if arrived is frame.data else Frame(arrived)
-                self._engine.at(arrival, _deliver, same, [receiver])
+                self._engine.at(arrival, self._deliver, same, [receiver])
 
-
-def _deliver(frame: Frame, receivers: list[Port]) -> None:
-    for receiver in receivers:
-        if receiver.station.carries:
-            receiver.station.receive(frame)
+    def _deliver(self, frame: Frame, receivers: list[Port]) -> None:
+        for receiver in receivers:
+            if receiver.station.carries:
+                for tap in receiver.taps:
+                    tap(self._engine.now, receiver.station.label, frame)
+                receiver.station.receive(frame)

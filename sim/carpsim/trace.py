@@ -17,9 +17,9 @@ from typing import Final, TypeAlias, cast, final
 
 from carpsim.client import Answer, Client
 from carpsim.faults import FAULTS, Fault
-from carpsim.host import Host
+from carpsim.host import Host, Machine
 from carpsim.world import World
-from triocarp.core import Effect, Event, IPInterface
+from triocarp.core import Effect, Event, IPInterface, State
 from triocarp.core.journal import Entry, Header, encode
 
 VERSION: Final = 1
@@ -84,7 +84,7 @@ class Trace:
         self._entries[host.name] = number
         self._journal(host, encode(Entry(n=number, at=at, event=event, effects=effects)))
 
-    def held(self, host: Host, at: int, interface: str, address: IPInterface, *, present: bool) -> None:
+    def held(self, host: Machine, at: int, interface: str, address: IPInterface, *, present: bool) -> None:
         """Write who has which address; see `carpsim.host.Watcher`.
 
         Args:
@@ -96,7 +96,7 @@ class Trace:
         """
         self._line({"t": at, "holder": f"{host.name}:{interface}", "address": str(address), "present": present})
 
-    def process_changed(self, host: Host, at: int) -> None:
+    def process_changed(self, host: Machine, at: int) -> None:
         """Write whether a daemon runs, and the header of its journal when it starts; see `carpsim.host.Watcher`.
 
         Args:
@@ -104,7 +104,7 @@ class Trace:
             at: the instant of the world.
         """
         self._line({"t": at, "process": host.name, "running": host.running, "paused": host.paused})
-        if self._runs.get(host.name, 0) != host.runs:
+        if isinstance(host, Host) and self._runs.get(host.name, 0) != host.runs:
             self._runs[host.name] = host.runs
             self._entries[host.name] = 0
             header = Header(
@@ -115,6 +115,17 @@ class Trace:
                 config=host.config,
             )
             self._journal(host, encode(header))
+
+    def switched(self, host: Machine, at: int, old: State | None, new: State | None) -> None:
+        """Write the state of a daemon that has no journal; see `carpsim.host.Watcher`.
+
+        Args:
+            host: whose.
+            at: the instant of the world.
+            old: state before.
+            new: state now.
+        """
+        self._line({"t": at, "daemon": host.name, "was": _plain(old), "state": _plain(new)})
 
     def happened(self, at: int, fault: Fault) -> None:
         """Write a fault; see `carpsim.world.WorldWatcher`.

@@ -7,9 +7,10 @@ from carpsim.client import Answer, Client
 from carpsim.clock import HostClock
 from carpsim.engine import Engine
 from carpsim.faults import Fault
-from carpsim.host import Host, Watcher
-from carpsim.scenario import ClientSettings, HostSettings, Scenario, SegmentSettings
+from carpsim.host import Host, Machine, Watcher
+from carpsim.scenario import ClientSettings, HostSettings, Scenario, SegmentSettings, UcarpSettings
 from carpsim.segment import Segment
+from carpsim.ucarp_host import UcarpHost
 from triocarp.core import VirtualHostConfig
 from triocarp.core.ethernet import multicast_mac
 
@@ -68,12 +69,15 @@ class World:
         self.engine = Engine()
         self._watchers = tuple(watchers)
         self.segments = {settings.name: self._segment(settings) for settings in scenario.segments}
-        self.hosts: dict[str, Host] = {}
+        self.hosts: dict[str, Machine] = {}
         self.clients: dict[str, Client] = {}
         for watcher in self._watchers:
             watcher.began(self)
         for number, settings in enumerate(scenario.hosts):
-            self.hosts[settings.name] = self._host(number, settings)
+            if isinstance(settings, UcarpSettings):
+                self.hosts[settings.name] = self._ucarp(number, settings)
+            else:
+                self.hosts[settings.name] = self._host(number, settings)
         for number, client in enumerate(scenario.clients):
             self.clients[client.name] = self._client(number, client)
         # What happens at one instant happens in the order of the scenario: hosts first, then faults.
@@ -99,6 +103,20 @@ class World:
         fault.happen(self)
         for watcher in self._watchers:
             watcher.happened(self.engine.now, fault)
+
+    def carpd(self, name: str) -> Host:
+        """Return a host on which carpd runs.
+
+        Args:
+            name: its name.
+
+        Raises:
+            ValueError: another daemon runs there.
+        """
+        host = self.hosts[name]
+        if not isinstance(host, Host):
+            raise ValueError(f"{name} does not run carpd")  # noqa: TRY004 - the name is wrong, not the type
+        return host
 
     def labels(self, name: str, segment: str) -> tuple[str, ...]:
         """Return how the interfaces of a host, or a client, are called on a segment.
@@ -141,12 +159,31 @@ class World:
             watchers=self._watchers,
         )
         for place, (interface, segment) in enumerate(settings.segments.items()):
-            mac = bytes((2, 0, place)) + (number + 1).to_bytes(3)
-            host.network.add_interface(interface, self.segments[segment], mac)
+            host.network.add_interface(interface, self.segments[segment], _mac(number, place))
             for address in settings.own_addresses.get(interface, ()):
                 host.network.put_address(interface, address)
         for virtual_host in settings.config.virtual_hosts:
             self._join(host, virtual_host, settings.segments[virtual_host.interface])
+        return host
+
+    def _ucarp(self, number: int, settings: UcarpSettings) -> UcarpHost:
+        options = settings.options
+        host = UcarpHost(
+            self.engine,
+            name=settings.name,
+            options=options,
+            seed=self.seed,
+            clock=HostClock(settings.clock_origin, settings.drift_ppm),
+            wall_offset=settings.wall_offset,
+            scripts=settings.scripts,
+            wake_up=settings.wake_up,
+            watchers=self._watchers,
+        )
+        segment = self.segments[settings.segment]
+        interface = host.network.add_interface(options.interface, segment, _mac(number, 0))
+        host.network.put_address(options.interface, settings.own_address)
+        if not options.no_multicast:
+            segment.join(interface.label, multicast_mac(options.group))
         return host
 
     def _join(self, host: Host, virtual_host: VirtualHostConfig, segment: str) -> None:
@@ -173,3 +210,8 @@ class World:
     def _note_answer(self, client: Client, answer: Answer) -> None:
         for watcher in self._watchers:
             watcher.answered(client, answer)
+
+
+def _mac(number: int, place: int) -> bytes:
+    """Return the MAC of one interface of one host."""
+    return bytes((2, 0, place)) + (number + 1).to_bytes(3)

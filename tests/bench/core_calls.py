@@ -99,6 +99,7 @@ def _ours(packet: bytes) -> dict[Figure, Loop]:
         Figure.BUILD: _repeated(build, said.counter),
         Figure.HEAR: _hearing(Sealing.OFF),
         Figure.HEAR_FORGED: _hearing_forged(packet),
+        Figure.SIEVE: _sieving(packet),
         Figure.HEAR_SEALED: _hearing(Sealing.ENFORCE),
         Figure.SEND: _sending(Sealing.OFF),
         Figure.SEND_SEALED: _sending(Sealing.ENFORCE),
@@ -142,9 +143,7 @@ def _hearing(sealing: Sealing) -> Loop:
 
 def _hearing_forged(packet: bytes) -> Loop:
     """Return the loop in which a backup hears what nobody with its password has signed."""
-    rng = random.Random(1)  # noqa: S311 - any bytes will do
-    made = [attack.forged(bytes(_ETHERNET_HEADER) + packet, rng) for _ in range(_DIFFERENT)]
-    forged = [receive(frame[_ETHERNET_HEADER:]) for frame in made]
+    forged = [receive(datagram) for datagram in _forged(packet)]
 
     def loop(count: int) -> int:
         listener = _started(_BACKUP, Sealing.OFF)
@@ -161,6 +160,35 @@ def _hearing_forged(packet: bytes) -> Loop:
         return took
 
     return loop
+
+
+def _sieving(packet: bytes) -> Loop:
+    """Return the loop in which a backup's sieve drops a flood of the same."""
+    forged = _forged(packet)
+    listener = _started(_BACKUP, Sealing.OFF)
+    for datagram in forged:
+        listener.handle(receive(datagram), 0)
+    sieve = listener.sieve(INTERFACE)
+
+    def loop(count: int) -> int:
+        datagrams = list(islice(cycle(forged), count))
+        drops = sieve.drops
+        begun = time.perf_counter_ns()
+        for datagram in datagrams:
+            drops(datagram, 0)
+        took = time.perf_counter_ns() - begun
+        if sum(event.count for event in sieve.take()) != count:
+            raise RuntimeError("a forged advertisement went through the sieve")
+        return took
+
+    return loop
+
+
+def _forged(packet: bytes) -> list[bytes]:
+    """Return many forged IP packets that look like one that a host has said."""
+    rng = random.Random(1)  # noqa: S311 - any bytes will do
+    frames = [attack.forged(bytes(_ETHERNET_HEADER) + packet, rng) for _ in range(_DIFFERENT)]
+    return [frame[_ETHERNET_HEADER:] for frame in frames]
 
 
 def _sending(sealing: Sealing) -> Loop:

@@ -51,6 +51,7 @@ class Figure(enum.Enum):
     BUILD = "build and sign, us"
     HEAR = "a backup hears its master, us"
     HEAR_FORGED = "it hears a forged one, us"
+    SIEVE = "it sieves one in a flood, us"
     HEAR_SEALED = "hears its master, sealed, us"
     SEND = "a master's timer: it sends, us"
     SEND_SEALED = "a master's timer, sealed, us"

@@ -22,7 +22,9 @@ from triocarp.core import (
     Effect,
     EffectFailed,
     Event,
+    Family,
     FlapDamping,
+    ForgedReceived,
     HealthChanged,
     HoldAddresses,
     Hook,
@@ -183,8 +185,16 @@ def replace_last(address: IPInterface, vhid: int) -> IPInterface:
 
 
 def together(*hosts: VirtualHostConfig) -> NodeConfig:
-    """Return the configuration of a machine."""
-    return NodeConfig(virtual_hosts=hosts)
+    """Return the configuration of a machine, in which failover groups agree about seals."""
+    first = hosts[0]
+    return NodeConfig(
+        virtual_hosts=tuple(
+            replace(host, sealing=first.sealing, seal_window=first.seal_window)
+            if host.failover_group == first.failover_group
+            else host
+            for host in hosts
+        )
+    )
 
 
 CONFIGS = st.builds(together, virtual_hosts(1)) | st.builds(together, virtual_hosts(2), virtual_hosts(3))
@@ -260,6 +270,10 @@ _HAPPENED: Final[tuple[tuple[Event, tuple[Effect, ...]], ...]] = (
     (
         PacketUnreadable(interface="eth0", reason=DropReason.FRAGMENT, source=IPv6Address("fe80::9")),
         (PacketDropped(interface="eth0", reason=DropReason.FRAGMENT, source=IPv6Address("fe80::9")),),
+    ),
+    (
+        ForgedReceived(interface="eth0", vhid=7, family=Family.IPV4, count=64),
+        (PacketDropped(interface="eth0", reason=DropReason.BAD_AUTHENTICATION, vhid=7, count=64),),
     ),
     (
         TimerExpired(),

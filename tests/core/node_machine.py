@@ -18,6 +18,7 @@ from triocarp.core import (
     Event,
     Family,
     FlapDamping,
+    ForgedReceived,
     HealthChanged,
     HookFinished,
     HookOutcome,
@@ -87,7 +88,7 @@ def wirings(draw: st.DrawFn, base: VirtualHostConfig, dialect: Dialect) -> dict[
 
 @st.composite
 def configurations(
-    draw: st.DrawFn, base: VirtualHostConfig, group: str, *, ignore_carrier: bool
+    draw: st.DrawFn, base: VirtualHostConfig, group: str, *, ignore_carrier: bool, sealing: Sealing
 ) -> VirtualHostConfig:
     """Return a virtual host with any of the settings that matter to the state machine."""
     dialect = draw(st.sampled_from(list(DIALECTS.values())))
@@ -118,7 +119,7 @@ def configurations(
         announce_after=draw(st.sampled_from([(), (2,), (1, 2, 3)])),
         announce_refresh=draw(st.sampled_from([0, SECOND])),
         failover_group=group,
-        sealing=draw(st.sampled_from([Sealing.OFF, *Sealing])),
+        sealing=sealing,
     )
 
 
@@ -141,9 +142,12 @@ class NodeMachine(RuleBasedStateMachine):
     def begin(self, data: st.DataObject) -> None:
         """Start, with the links up."""
         group = data.draw(st.sampled_from(["", GROUP])) if len(self.bases) > 1 else GROUP
+        # A failover group agrees on these, or it is refused.
         ignore_carrier = data.draw(st.booleans())
+        sealing = data.draw(st.sampled_from([Sealing.OFF, *Sealing]))
         configs = tuple(
-            data.draw(configurations(base, group, ignore_carrier=ignore_carrier)) for base in self.bases
+            data.draw(configurations(base, group, ignore_carrier=ignore_carrier, sealing=sealing))
+            for base in self.bases
         )
         self.watched = Watched.of(*configs)
         self.feed(Started())
@@ -154,6 +158,7 @@ class NodeMachine(RuleBasedStateMachine):
     def feed(self, event: Event) -> list[Deed]:
         """Feed both machines, check every promise, and return what was done."""
         self.watched.received += isinstance(event, PacketReceived | PacketUnreadable)
+        self.watched.received += event.count if isinstance(event, ForgedReceived) else 0
         return self.watched.feed(event)
 
     def config(self, index: int) -> VirtualHostConfig:
@@ -188,6 +193,12 @@ class NodeMachine(RuleBasedStateMachine):
         """Do what another tool does."""
         for machine in self.watched.both:
             change(machine.record.held)
+
+    @rule(index=INDEX, family=st.sampled_from(list(Family)), count=st.integers(1, 1000))
+    def flood(self, index: int, family: Family, count: int) -> None:
+        """A sieve has dropped many."""
+        config = self.config(index)
+        self.feed(ForgedReceived(interface=config.interface, vhid=config.vhid, family=family, count=count))
 
     @rule(
         index=INDEX,
@@ -394,12 +405,13 @@ class NodeMachine(RuleBasedStateMachine):
 
     def set_wall_clock(self, step: int) -> None:
         """Tell the wall clock."""
-        first = self.offset == WALL and not step
         self.offset += step
         for promises in self.watched.members(None):
             config = promises.config
-            if config.sealing is Sealing.ENFORCE and (first or abs(step) > config.seal_window) and not first:
-                promises.hold_down(self.machine.now + 2 * config.seal_window + config.dead_time)
+            if config.sealing is Sealing.ENFORCE and abs(step) > config.seal_window:
+                promises.judge_seals_anew(self.machine.now)
+            elif step > 0:
+                promises.deaf_until -= step  # the window is one of the wall clock, which is ahead now
         self.feed(WallClockChanged(offset=self.offset))
 
     @rule(chance=st.integers(0, 5))

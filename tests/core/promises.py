@@ -47,6 +47,7 @@ class Promises:
         words: how many parting frames the host may still send.
         neutral: whether the host still lets the addresses be.
         held_down: until when the host must not become master.
+        deaf_until: the instant until which it can believe nobody.
         takeover: what a takeover has brought so far, in order.
         sent: how many frames it has sent, and how many not, by kind.
         causes: of its changes of state, since the event began.
@@ -61,6 +62,7 @@ class Promises:
     words: int = 0
     neutral: bool = field(init=False)
     held_down: int = 0
+    deaf_until: int = 0
     takeover: list[str] | None = None
     sent: Counter[str] = field(default_factory=Counter[str])
     causes: list[Cause] = field(default_factory=list[Cause])
@@ -74,6 +76,10 @@ class Promises:
     def addresses(self) -> set[IPAddress]:
         """The virtual addresses."""
         return {address.ip for address in self.config.addresses}
+
+    def judge_seals_anew(self, now: int) -> None:
+        """Take note that for a window of the wall clock nothing is believed, nor makes the host master."""
+        self.deaf_until = now + self.config.seal_window
 
     def hold_down(self, until: int) -> None:
         """Take note that the host must not become master up to an instant."""
@@ -153,6 +159,7 @@ class Promises:
         self.takeover = None
         if self.state is State.MASTER and self.causes:
             assert machine.now >= self.held_down, "is master before its hold-down has ended"
+            assert machine.now >= self.deaf_until, "is master before it can believe anybody"
         self._check_counters(host)
         self._check_addresses()
         assert self.state is host.state
@@ -278,7 +285,7 @@ class Watched:
         hosts = list(node.virtual_hosts.values())
         all_statistics = [node.statistics, *(host.statistics for host in hosts)]
         reports = self.machine.record.reports
-        dropped = sum(isinstance(report, PacketDropped) for report in reports)
+        dropped = sum(report.count for report in reports if isinstance(report, PacketDropped))
         assert dropped == sum(statistics.dropped.total() for statistics in all_statistics)
         assert self.received == sum(statistics.received for statistics in all_statistics)
         changes = sum(isinstance(report, StateChanged) for report in reports)

@@ -4,15 +4,19 @@ from dataclasses import replace
 from ipaddress import IPv4Interface, IPv6Interface
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from triocarp.core import (
     AddressChanged,
     DemotionCause,
+    DemotionRequested,
     EffectFailed,
     HoldAddresses,
     Noticed,
     PacketReceived,
     PortFailure,
+    RenewAddresses,
     Started,
     State,
     StateChanged,
@@ -34,10 +38,34 @@ def details(machine: Machine) -> list[str]:
 
 
 def test_lease_is_renewed_with_each_advertisement() -> None:
-    """Each advertisement renews the address for the dead time in whole seconds."""
+    """With usual timers each advertisement renews the address for the dead time in whole seconds."""
     machine = Machine.master(replace(PLAIN, advskew=100))
     assert machine.record.leases == {("eth0", VIRTUAL_ADDRESS.ip): 4}
     assert machine.run_for(PLAIN.interval * 2)[:2] == ["advertise", "hold"]
+
+
+def test_lease_is_not_renewed_before_it_is_due() -> None:
+    """In a sub-second group the last advertisement in the first third of the lease renews it, as it did before."""
+    machine = Machine.master(replace(PLAIN, advbase_s=0, advskew=3))
+    third = ["advertise"] * 28 + ["hold"]  # 28 of 11.7 ms
+    done = [deed for deed in machine.run_for(SECOND) if deed != "announce"]
+    assert done == [*third, *third, *third, "advertise"]
+
+
+@given(st.integers(0, 10), st.integers(1, 254), st.integers(1, 5), st.integers(0, 300))
+def test_lease_never_runs_out(advbase_s: int, advskew: int, ratio: int, demoted: int) -> None:
+    """A renewal comes before a third of the lease is used, or with each advertisement; also after a demotion."""
+    config = replace(PLAIN, advbase_s=advbase_s, advskew=advskew, dead_ratio=ratio)
+    machine = Machine.master(config)
+    machine.run_for(config.interval)
+    machine.feed(DemotionRequested(amount=demoted))
+    renewed, lease = machine.now, machine.record.leases["eth0", VIRTUAL_ADDRESS.ip]
+    interval = machine.node.virtual_hosts["eth0", PLAIN.vhid].standing.interval
+    for _ in range(20):
+        if "hold" in machine.run_until(machine.node.deadline or 0):
+            assert machine.now - renewed <= max(interval, lease * SECOND // 3)
+            renewed = machine.now
+    assert machine.now - renewed <= max(interval, lease * SECOND // 3)
 
 
 def test_unmanaged_address_is_left_alone() -> None:
@@ -265,6 +293,13 @@ def test_failed_renewal_is_reported_only() -> None:
     machine.record.failing = {"hold"}
     assert machine.run_for(SECOND) == ["advertise", "hold failed", "notice: RENEWAL_FAILED"]
     assert machine.state is State.MASTER
+
+
+def test_late_failure_of_a_renewal_is_no_news() -> None:
+    """A port that renews beside everything else tells of a failure when the host has left."""
+    machine = Machine.listening(PLAIN)
+    renewal = RenewAddresses(interface="eth0", vhid=PLAIN.vhid, addresses=PLAIN.addresses, lease_s=3)
+    assert machine.feed(EffectFailed(effect=renewal, failure=PortFailure.OTHER, detail="")) == []
 
 
 def test_failed_release_is_repeated_before_the_goodbye() -> None:

@@ -1,8 +1,8 @@
 """A configuration that cannot work is refused whole, with every problem, and without the password."""
 
-from dataclasses import FrozenInstanceError, replace
+from dataclasses import FrozenInstanceError, fields, replace
 from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface, ip_address, ip_interface
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import pytest
 from hypothesis import assume, given
@@ -17,14 +17,18 @@ from triocarp.core import (
     UCARP,
     ConfigurationError,
     Dialect,
+    Draft,
     FlapDamping,
     NodeConfig,
     Problem,
+    Sealing,
     Transport,
     VirtualHostConfig,
+    problems_of_drafts,
 )
 from triocarp.core.sealed_counter import WINDOW_LIMIT
 from triocarp.core.timing import SECOND
+from triocarp.core.virtual_host_problems import DURATION_LIMIT
 
 from .wire import DUAL, OWN, OWN6, PEER, PEER6, PLAIN, VIRTUAL, VIRTUAL6, keyring_of, speaking
 
@@ -35,8 +39,6 @@ HOST_ADDRESS = "an address that a host can have"
 ANOTHER_S: Final = "another host's own address, each once"
 UNICAST: Final = replace(DUAL, transport=Transport.UNICAST, peers=(PEER, PEER6))
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
 every_dialect = pytest.mark.parametrize("dialect", DIALECTS.values(), ids=DIALECTS)
 
 
@@ -104,7 +106,7 @@ def test_ucarp_dialect_has_exactly_one_address() -> None:
 @pytest.mark.parametrize("address", ["224.0.0.5", "0.0.0.0", "127.0.0.1", "255.255.255.255"])  # noqa: S104
 def test_address_that_no_host_can_have_is_refused(address: str) -> None:
     """Neither the virtual nor the own address may be multicast, unspecified, loopback or broadcast."""
-    assert problems(addresses=(IPv4Interface(f"{address}/24"),)) == [("addresses", address, HOST_ADDRESS)]
+    assert problems(addresses=(IPv4Interface(f"{address}/24"),)) == [("addresses[0]", address, HOST_ADDRESS)]
     assert problems(source=IPv4Address(address)) == [("source", address, HOST_ADDRESS)]
 
 
@@ -220,14 +222,14 @@ def test_empty_password_is_the_bsds(dialect: Dialect) -> None:
 def test_ucarp_knows_no_ipv6() -> None:
     """Neither as virtual nor as own address, and the dialect is named."""
     accepted = "an IPv4 address: the ucarp dialect has no other"
-    assert problems(addresses=(VIRTUAL6,)) == [("addresses", str(VIRTUAL6.ip), accepted)]
+    assert problems(addresses=(VIRTUAL6,)) == [("addresses[0]", str(VIRTUAL6.ip), accepted)]
     assert problems(source6=OWN6) == [("source6", str(OWN6), accepted)]
 
 
 @pytest.mark.parametrize("dialect", [CARPD, FREEBSD, OPENBSD], ids=lambda dialect: dialect.name)
 def test_number_of_addresses_has_an_end(dialect: Dialect) -> None:
     """255 addresses are possible, of any mixture; none, and 256, are not."""
-    addresses = tuple(ip_interface(f"10.0.1.{octet}/24") for octet in range(255))
+    addresses = tuple(ip_interface(f"10.0.1.{octet}/16") for octet in range(255))
     assert len(replace(speaking(dialect), addresses=addresses).addresses) == 255
     assert problems(speaking(dialect), addresses=(*addresses, VIRTUAL))[0][2] == "1 to 255 addresses"
     (none, *_) = problems(speaking(dialect), addresses=())
@@ -238,14 +240,15 @@ def test_number_of_addresses_has_an_end(dialect: Dialect) -> None:
 def test_each_address_once(texts: list[str]) -> None:
     """An address is there once, whatever its prefix length."""
     addresses = tuple(map(ip_interface, texts))
-    repeated = len(addresses) - len({address.ip for address in addresses})
-    assert ["addresses"] * repeated == settings_at_fault(DUAL, addresses=addresses)
+    seen = [address.ip for address in addresses]
+    repeated = [f"addresses[{place}]" for place, ip in enumerate(seen) if ip in seen[:place]]
+    assert repeated == settings_at_fault(DUAL, addresses=addresses)
 
 
 @pytest.mark.parametrize("address", ["ff02::5", "::", "::1"])
 def test_ipv6_address_that_no_host_can_have_is_refused(address: str) -> None:
     """As with IPv4: no group, nothing unspecified, not the machine itself."""
-    assert problems(DUAL, addresses=(ip_interface(f"{address}/64"),)) == [("addresses", address, HOST_ADDRESS)]
+    assert problems(DUAL, addresses=(ip_interface(f"{address}/64"),)) == [("addresses[0]", address, HOST_ADDRESS)]
     assert problems(DUAL, source6=ip_address(address)) == [("source6", address, HOST_ADDRESS)]
 
 
@@ -347,7 +350,7 @@ def test_ipv6_group_must_be_multicast() -> None:
 @pytest.mark.parametrize(
     ("setting", "changes"),
     [
-        ("addresses", {"addresses": (IPv6Interface("fe80::100%eth0/64"),)}),
+        ("addresses[0]", {"addresses": (IPv6Interface("fe80::100%eth0/64"),)}),
         ("source6", {"source6": IPv6Address("fe80::5%eth0")}),
         ("group6", {"group6": IPv6Address("ff02::12%eth0")}),
         ("peers[1]", {"peers": (PEER, IPv6Address("fe80::9%eth0"))}),
@@ -366,16 +369,19 @@ def test_address_with_a_scope_is_refused(setting: str, changes: dict[str, Any]) 
 
 
 @pytest.mark.parametrize("setting", ["preempt_delay", "hold_down", "announce_refresh"])
-def test_negative_duration_is_refused(setting: str) -> None:
-    """Nothing can begin before it begins."""
-    assert not settings_at_fault(PLAIN, preempt=True, **{setting: 0})
-    assert problems(preempt=True, **{setting: -1}) == [(setting, "-1", "0 nanoseconds or more")]
+def test_duration_out_of_range_is_refused(setting: str) -> None:
+    """Nothing can begin before it begins, and what takes longer than a day was meant in another unit."""
+    for right in (0, DURATION_LIMIT):
+        assert not settings_at_fault(PLAIN, preempt=True, **{setting: right})
+    accepted = f"nanoseconds from 0 to {DURATION_LIMIT}"
+    for wrong in (-1, DURATION_LIMIT + 1):
+        assert problems(preempt=True, **{setting: wrong}) == [(setting, str(wrong), accepted)]
 
 
 @pytest.mark.parametrize("window", [0, -1, WINDOW_LIMIT + 1])
 def test_seal_window_has_two_ends(window: int) -> None:
     """A window of nothing believes nobody; beyond the limit a seal could mean two instants."""
-    assert problems(seal_window=window) == [("seal_window", str(window), f"1 to {WINDOW_LIMIT} nanoseconds")]
+    assert problems(seal_window=window) == [("seal_window", str(window), f"nanoseconds from 1 to {WINDOW_LIMIT}")]
     for right in (1, WINDOW_LIMIT):
         replace(PLAIN, seal_window=right)
 
@@ -394,12 +400,13 @@ def test_flap_damping_of_nothing_is_refused(wrong: dict[str, int]) -> None:
     replace(PLAIN, flap_damping=FlapDamping(losses=1, within=1, hold_down=1))
 
 
-@pytest.mark.parametrize("wrong", [(0,), (2, -1)])
+@pytest.mark.parametrize("wrong", [(0,), (2, -1), (2, 3, 65536)])
 def test_announcement_before_the_first_is_refused(wrong: tuple[int, ...]) -> None:
     """Repetitions are counted from the next advertisement on; there need be none."""
     ((setting, value, _),) = problems(announce_after=wrong)
-    assert (setting, value) == ("announce_after", ", ".join(map(str, wrong)))
+    assert (setting, value) == (f"announce_after[{len(wrong) - 1}]", str(wrong[-1]))
     replace(PLAIN, announce_after=())
+    replace(PLAIN, announce_after=(1, 65535))
 
 
 @pytest.mark.parametrize("length", [1, 5, 7])
@@ -489,7 +496,7 @@ def test_same_address_twice_is_refused(interface: str) -> None:
     """An address belongs to one virtual host of a machine, whatever the interface or prefix length."""
     clash = other(interface=interface, addresses=(IPv4Interface("10.0.0.100/32"),))
     with pytest.raises(
-        ConfigurationError, match=r"virtual_hosts\[1\]\.addresses .* virtual_hosts\[0\] does not have"
+        ConfigurationError, match=r"virtual_hosts\[1\]\.addresses\[0\] .* virtual_hosts\[0\] does not have"
     ):
         NodeConfig(virtual_hosts=(PLAIN, clash))
 
@@ -507,10 +514,10 @@ def test_link_local_address_means_another_on_each_interface() -> None:
     first = replace(DUAL, addresses=(VIRTUAL, link_local))
     second = replace(first, vhid=8, addresses=(link_local,), interface="eth1")
     NodeConfig(virtual_hosts=(first, second))
-    with pytest.raises(ConfigurationError, match=r"virtual_hosts\[1\]\.addresses fe80::100: expected"):
+    with pytest.raises(ConfigurationError, match=r"virtual_hosts\[1\]\.addresses\[0\] fe80::100: expected"):
         NodeConfig(virtual_hosts=(first, replace(second, interface="eth0")))
     of_ipv4 = replace(DUAL, addresses=(IPv4Interface("169.254.0.1/16"),))
-    with pytest.raises(ConfigurationError, match=r"virtual_hosts\[1\]\.addresses 169\.254\.0\.1"):
+    with pytest.raises(ConfigurationError, match=r"virtual_hosts\[1\]\.addresses\[0\] 169\.254\.0\.1"):
         NodeConfig(virtual_hosts=(of_ipv4, replace(of_ipv4, interface="eth1")))
 
 
@@ -541,31 +548,153 @@ def test_source_is_no_virtual_address_of_another_virtual_host() -> None:
     NodeConfig(virtual_hosts=(link_local, replace(on_it, interface="eth1")))
 
 
-def test_everything_is_collected_with_its_path() -> None:
-    """All problems of all virtual hosts, and the clashes of those that are sound, each named by its place."""
-    makers: list[Callable[[], VirtualHostConfig]] = [
-        lambda: PLAIN,
-        lambda: replace(PLAIN, vhid=0, password=b""),
-        lambda: replace(PLAIN, addresses=(IPv4Interface("10.0.0.101/24"),)),
-        lambda: replace(UNICAST, peers=()),
-        lambda: replace(PLAIN, vhid=9),
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        ({"sealing": Sealing.ENFORCE}, {}, r"sealing off: expected enforce, as virtual_hosts\[0\] .* two parts"),
+        ({}, {"sealing": Sealing.ENFORCE}, r"sealing enforce: expected off, as virtual_hosts\[0\]"),
+        (
+            {"sealing": Sealing.ENFORCE},
+            {"sealing": Sealing.ENFORCE, "seal_window": 5 * SECOND},
+            r"seal_window 5 s: expected 2 s, as virtual_hosts\[0\]",
+        ),
+        ({"ignore_carrier": True}, {}, r"ignore_carrier no: expected the same as virtual_hosts\[0\], .* on eth0"),
+        ({}, {"ignore_carrier": True}, r"ignore_carrier yes: expected the same as virtual_hosts\[0\]"),
+    ],
+    ids=["not sealed", "sealed", "windows", "heeded", "ignored"],
+)
+def test_failover_group_that_could_not_go_together_is_refused(
+    first: dict[str, object], second: dict[str, object], expected: str
+) -> None:
+    """Who takes over later at a start, or stays when the carrier is lost, would leave the others alone."""
+    one, two = replace(PLAIN, **first), other(**second)  # type: ignore[arg-type]
+    NodeConfig(virtual_hosts=(one, two))  # each is alone
+    NodeConfig(virtual_hosts=(replace(one, failover_group="in"), replace(two, failover_group="out")))
+    one, two = replace(one, failover_group="in"), replace(two, failover_group="in")
+    with pytest.raises(ConfigurationError, match=rf"^virtual_hosts\[1\]\.{expected}") as caught:
+        NodeConfig(virtual_hosts=(one, two))
+    assert problems_of_drafts([Draft(fields=of(one)), Draft(fields=of(two))]) == caught.value.problems
+
+
+def test_failover_group_may_differ_in_what_it_goes_together_with() -> None:
+    """Observing seals changes nothing, nor does the carrier of another interface."""
+    one = replace(PLAIN, failover_group="in", ignore_carrier=True, sealing=Sealing.OBSERVE, seal_window=SECOND)
+    NodeConfig(virtual_hosts=(one, other(failover_group="in", interface="eth1")))
+
+
+# Drafts: virtual hosts of which not everything is known.
+
+
+def of(config: VirtualHostConfig, /, **changes: Any) -> dict[str, object]:  # noqa: ANN401 - of any field
+    """Return the fields of a configuration after some changes, however wrong."""
+    return {field.name: getattr(config, field.name) for field in fields(config)} | changes
+
+
+def found_in(*drafts: Draft) -> list[str]:
+    """Return which settings of some drafts are wrong."""
+    return [problem.setting for problem in problems_of_drafts(drafts)]
+
+
+def test_drafts_are_judged_together() -> None:
+    """All problems of all virtual hosts, and the clashes between any two, each named by its place."""
+    drafts = [
+        Draft(fields=of(PLAIN)),
+        Draft(fields=of(PLAIN, vhid=0, password=b"")),
+        Draft(fields=of(PLAIN, addresses=(IPv4Interface("10.0.0.101/24"),))),
+        Draft(fields=of(UNICAST, peers=(), vhid=10)),
+        Draft(fields=of(PLAIN, vhid=9)),
     ]
-    with pytest.raises(ConfigurationError) as caught:
-        NodeConfig.collect(makers)
-    assert [problem.setting for problem in caught.value.problems] == [
+    assert found_in(*drafts) == [
         "virtual_hosts[1].vhid",
         "virtual_hosts[1].password",
         "virtual_hosts[3].peers",
         "virtual_hosts[2].vhid",
-        "virtual_hosts[4].addresses",
+        "virtual_hosts[1].addresses[0]",
+        "virtual_hosts[3].addresses[0]",
+        "virtual_hosts[4].addresses[0]",
+    ]
+    assert problems_of_drafts([drafts[0], Draft(fields=of(other()))]) == ()
+    assert problems_of_drafts([]) == ()
+
+
+def test_a_draft_without_unknown_values_has_the_problems_of_its_configuration() -> None:
+    """And in the same words."""
+    wrong: dict[str, Any] = {"vhid": 0, "advskew": 300, "peers": (OWN, PEER6), "source6": OWN6}
+    told = [problem.within("virtual_hosts[0]") for problem in problems_of_drafts([])]
+    with pytest.raises(ConfigurationError) as caught:
+        replace(PLAIN, **wrong)
+    told += [problem.within("virtual_hosts[0]") for problem in caught.value.problems]
+    assert told == list(problems_of_drafts([Draft(fields=of(PLAIN, **wrong))]))
+
+
+@every_dialect
+@given(st.data())
+def test_what_is_wrong_with_a_draft_is_wrong_whatever_is_unknown(dialect: Dialect, data: st.DataObject) -> None:
+    """A value that is not known takes problems away, and never brings one that was not there."""
+    wrong: dict[str, Any] = {
+        "vhid": 0,
+        "advskew": 300,
+        "advbase_s": 0,
+        "preempt_delay": SECOND,
+        "password": b"x" * 21,
+        "other_password": b"x" * 21,
+        "addresses": (VIRTUAL, VIRTUAL, VIRTUAL6),
+        "source": VIRTUAL.ip,
+        "source6": OWN6,
+        "group6": OWN6,
+        "peers": (PEER, PEER),
+        "transport": Transport.UNICAST,
+        "link_layer_address": b"12345",
+        "failover_group": "7@eth0",
+    }
+    changes = {name: wrong[name] for name in data.draw(st.sets(st.sampled_from(sorted(wrong))))}
+    known = of(speaking(dialect), **changes)
+    unknown = data.draw(st.frozensets(st.sampled_from(sorted(known))))
+    whole = set(found_in(Draft(fields=known)))
+    assert set(found_in(Draft(fields=known, unknown=unknown))) <= whole
+    for name in unknown:
+        assert f"virtual_hosts[0].{name}" not in found_in(Draft(fields=known, unknown=unknown))
+
+
+def test_what_is_wrong_in_every_dialect_is_told_without_knowing_which() -> None:
+    """An advskew of 300 is nobody's; one of 255 is ucarp's."""
+    unknown = frozenset({"dialect"})
+    assert found_in(Draft(fields=of(PLAIN, advskew=300), unknown=unknown)) == ["virtual_hosts[0].advskew"]
+    assert found_in(Draft(fields=of(PLAIN, advskew=255, advbase_s=0), unknown=unknown)) == []
+
+
+def test_elements_that_are_known_are_judged_without_the_others() -> None:
+    """A virtual address that no host can have is wrong whatever stands beside it; their number is not known."""
+    two = (IPv4Interface("10.0.0.100/24"), IPv4Interface("10.0.0.0/24"))
+    incomplete = frozenset({"addresses"})
+    assert found_in(Draft(fields=of(PLAIN, addresses=two, dialect=CARPD), incomplete=incomplete)) == [
+        "virtual_hosts[0].addresses[1]"
+    ]
+    assert found_in(Draft(fields=of(PLAIN, addresses=()), incomplete=incomplete)) == []
+    clash = Draft(fields=of(other(), addresses=(VIRTUAL,)), incomplete=incomplete)
+    assert found_in(Draft(fields=of(PLAIN)), clash) == ["virtual_hosts[1].addresses[0]"]
+
+
+def test_fields_that_must_be_there_are_unknown_without_a_value() -> None:
+    """Nothing is said about them: whoever made the draft knows that they are missing."""
+    assert found_in(Draft(fields={"source": OWN})) == []
+    assert found_in(Draft(fields={"source6": IPv6Address("fe80::5%eth0"), "dialect": CARPD})) == [
+        "virtual_hosts[0].source6"
     ]
 
 
-def test_sound_virtual_hosts_are_collected_in_order() -> None:
-    """Without a problem the node has them all."""
-    second = other()
-    assert NodeConfig.collect([lambda: PLAIN, lambda: second]) == NodeConfig(virtual_hosts=(PLAIN, second))
-    assert NodeConfig.collect([]) == NodeConfig(virtual_hosts=())
+@pytest.mark.parametrize("address", ["10.0.0.0/24", "10.0.0.255/24", "10.0.0.7/30", "10.0.0.4/30"])
+def test_the_networks_own_addresses_are_no_hosts(address: str) -> None:
+    """All zeros and all ones behind the prefix name the network and all its hosts (RFC 1122, 3.2.1.3)."""
+    wrong = IPv4Interface(address)
+    accepted = f"{HOST_ADDRESS}: it is the network's or the broadcast address of {wrong.network}"
+    assert problems(addresses=(wrong,)) == [("addresses[0]", str(wrong.ip), accepted)]
+
+
+@pytest.mark.parametrize("address", ["10.0.0.0/31", "10.0.0.1/31", "10.0.0.0/32", "10.0.1.0/16", "2001:db8::/64"])
+def test_networks_without_such_addresses_have_none(address: str) -> None:
+    """A link of two hosts, a single address (RFC 3021), and IPv6."""
+    replace(DUAL, addresses=(ip_interface(address),))
 
 
 def test_derived_addresses() -> None:

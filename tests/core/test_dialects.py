@@ -32,8 +32,8 @@ from triocarp.core import (
     TieRule,
     VirtualHostConfig,
 )
+from triocarp.core.hearing import STAGGER
 from triocarp.core.timing import SECOND
-from triocarp.core.virtual_host import STAGGER
 
 from .wire import DUAL, PEER, Heard, Host, Segment, notices_in, said_in, sent_in, speaking
 

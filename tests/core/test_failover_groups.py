@@ -119,7 +119,7 @@ def test_failure_to_hold_hands_over_the_other_side() -> None:
     assert demotion.total == 240
     machine.run_for(1)
     assert demotion.total == 0
-    assert "no more" in machine.explained(Noticed)[-1]
+    assert "(not demoted)" in machine.explained(Noticed)[-1]
 
 
 def test_second_failure_to_hold_hands_over_again() -> None:
@@ -179,5 +179,5 @@ def test_change_of_demotion_is_told_once_for_a_group() -> None:
     done = machine.feed(HealthChanged(check="web", healthy=False))
     assert done == ["notice: DEMOTED", "advertise", "hold", "advertise", "hold"]
     assert machine.explained(Noticed) == [
-        "the host counts as worse now, or as better again (by 240: health check failed (web) 240)"
+        "the host counts as worse than before (demoted by 240: health check failed (web) 240)"
     ]

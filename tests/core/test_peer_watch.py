@@ -5,13 +5,28 @@ from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 
-from triocarp.core import CARPD, FREEBSD, NETBSD, OPENBSD, UCARP, Dialect, Link, OneWaySuspected, TwoMasters
+from triocarp.core import (
+    CARPD,
+    FREEBSD,
+    NETBSD,
+    OPENBSD,
+    UCARP,
+    Dialect,
+    Link,
+    Notice,
+    Noticed,
+    OneWaySuspected,
+    State,
+    TwoMasters,
+)
 from triocarp.core.outbox import Outbox
 from triocarp.core.peer_watch import RIVALS_MAX, PeerWatch
 from triocarp.core.statistics import PEERS_MAX, Statistics
 from triocarp.core.timing import SECOND
 
 from .hosts import DUAL, PLAIN, Machine, Peer
+from .wire import DUAL as DUAL_HOST
+from .wire import OWN, OWN6, PEER, PEER6, THIRD, Host, Segment
 
 OURS = replace(PLAIN, advskew=50)
 WORSE = Peer(advskew=100)
@@ -199,6 +214,132 @@ def test_openbsd_rival_that_advertises_as_fast_as_can_be_is_followed() -> None:
     assert "two masters no more" not in done
 
 
+INTERVAL = SECOND + 100 * SECOND // 256
+"""From one advertisement to the next of a worse master."""
+
+
+def preempting(*, dual: bool) -> tuple[Machine, list[Peer]]:
+    """Return a host that has just preempted a worse master, at its first advertisement, and who that was."""
+    config = replace(DUAL if dual else PLAIN, preempt=True)
+    machine = Machine.listening(config)
+    sources = (WORSE.source, IPv6Address("fe80::9"))[: 1 + dual]
+    peers = [Peer.of(config, source, advskew=100) for source in sources]
+    machine.feed(peers[0].advertises(), after=SECOND)
+    assert machine.state is State.MASTER
+    return machine, peers
+
+
+def test_preempted_master_of_both_families_is_no_second_one() -> None:
+    """The rest of its round was on its way, and it says a last word over both: neither is worth a word of ours."""
+    machine, (over4, over6) = preempting(dual=True)
+    for peer in (over6, over4, over6):
+        machine.feed(peer.advertises(), after=SECOND // 1000)
+    machine.run_for(10 * SECOND)
+    assert (machine.reports(TwoMasters), machine.reports(Noticed)) == ([], [])
+    assert machine.statistics.two_masters == 0
+
+
+def test_preempted_ucarp_may_read_late() -> None:
+    """It says one more advertisement before it looks, and then its last word."""
+    machine, (ucarp,) = preempting(dual=False)
+    machine.feed(ucarp.advertises(), after=INTERVAL)
+    machine.feed(ucarp.advertises(), after=SECOND // 10)
+    assert (machine.reports(TwoMasters), machine.reports(Noticed)) == ([], [])
+
+
+@pytest.mark.parametrize("dual", [False, True])
+def test_preempted_master_that_goes_on_is_told_once(dual: bool) -> None:
+    """When it has said more than who yields, it is one rival, over however many families it is heard."""
+    machine, peers = preempting(dual=dual)
+    first = machine.now + INTERVAL
+    for _ in range(9):
+        machine.run_for(INTERVAL)
+        for peer in peers:
+            machine.feed(peer.advertises())
+    last = machine.now
+    machine.run_for(10 * SECOND)
+    begun, ended = machine.reports(TwoMasters)
+    assert (begun.peer, begun.since, begun.until) == (WORSE.source, first, None)
+    assert ended == replace(begun, until=last)
+    assert {notice.notice for notice in machine.reports(Noticed)} == {Notice.WORSE_MASTER}
+    assert [report.peer for report in machine.reports(OneWaySuspected)] == [WORSE.source]
+    assert machine.statistics.two_masters == 1
+
+
+def test_each_rival_of_both_families_is_told_once() -> None:
+    """Two rivals of four addresses are two."""
+    machine = Machine.master(replace(DUAL, advskew=50))
+    config = machine.configs[0]
+    for _ in range(5):
+        for octet, wait in ((1, SECOND // 2), (2, SECOND)):
+            for source in (IPv6Address(f"fe80::{octet}"), IPv4Address(f"10.0.0.{octet}")):
+                peer = Peer.of(config, source, advskew=100 + octet)
+                machine.run_for(wait if source.version == 6 else 1)
+                machine.feed(peer.advertises())
+    assert [str(report.peer) for report in machine.reports(TwoMasters)] == ["fe80::1", "fe80::2"]
+    machine.run_for(10 * SECOND)
+    assert len(machine.reports(TwoMasters)) == 4
+
+
+def test_who_comes_back_long_after_was_not_on_its_way() -> None:
+    """A master that was replaced, and is heard after its dead time again, did not hear us."""
+    machine, (peer,) = preempting(dual=False)
+    machine.run_for(3 * INTERVAL)
+    machine.feed(peer.advertises())
+    assert "two masters" in machine.feed(peer.advertises(), after=INTERVAL)
+
+
+@pytest.mark.parametrize("yields", [False, True])
+def test_end_is_when_the_rival_was_heard_last(yields: bool) -> None:
+    """Not when we leave, or yield to a third: it may have yielded long before."""
+    machine = Machine.master(OURS)
+    hear(machine, WORSE, WORSE)
+    heard = machine.now
+    machine.run_for(SECOND)
+    if yields:
+        machine.feed(replace(A, advskew=1).advertises())
+    else:
+        machine.stop()
+    assert machine.reports(TwoMasters)[-1].until == heard
+
+
+@pytest.mark.parametrize("dual", [False, True])
+def test_ordinary_preemption_is_quiet_everywhere(dual: bool) -> None:
+    """Neither the old master, nor the new one, nor a backup has anything to say about it."""
+    config = replace(DUAL_HOST, source6=OWN6 if dual else None, preempt=True)
+    worse = replace(config, source=PEER, source6=PEER6 if dual else None, advskew=100)
+    third = replace(config, source=THIRD, source6=IPv6Address("fe80::7") if dual else None, advskew=200)
+    segment = Segment({"worse": Host.listening(worse), "third": Host.listening(third)}, masters_max=2)
+    segment.run_for(10 * SECOND)
+    segment.hosts["ours"] = Host.listening(config, at=segment.now)
+    segment.run_for(10 * SECOND)
+    assert segment.masters == ["ours"]
+    for host in segment.hosts.values():
+        assert host.noticed() == []
+        assert not [effect for effect in host.done if isinstance(effect, TwoMasters)]
+    assert segment.hosts["ours"].config.source == OWN
+
+
+TURN = [Peer.of(DUAL, source) for source in (A.source, IPv6Address("fe80::1"), B.source, IPv6Address("fe80::2"))]
+
+
+def test_backup_tells_once_of_two_masters_of_both_families() -> None:
+    """They take turns over each; the end is told when neither family has them any more."""
+    machine = Machine.listening(DUAL)
+    assert hear(machine, *TURN * 5, apart=SECOND // 4) == ["two masters"]
+    last = machine.now
+    assert hear(machine, *TURN[:2] * 5, apart=SECOND) == ["two masters no more"]
+    assert [report.until for report in machine.reports(TwoMasters)] == [None, last]
+    assert machine.statistics.two_masters == 1
+
+
+def test_family_that_falls_silent_does_not_hide_the_end() -> None:
+    """Turns of a family over which nothing is heard any more are over."""
+    machine = Machine.listening(DUAL)
+    assert hear(machine, *TURN * 5, apart=SECOND // 4) == ["two masters"]
+    assert hear(machine, *[TURN[0]] * 5, apart=SECOND) == ["two masters no more"]
+
+
 def test_memory_is_bounded() -> None:
     """Whoever has the password may claim any number of addresses: only so many are followed, or counted."""
     machine = Machine.master(OURS)
@@ -216,8 +357,8 @@ def test_watch_by_itself_waits_for_the_first_that_falls_silent() -> None:
     outbox = Outbox(PLAIN)
     watch = PeerWatch(outbox, Statistics(), dead_ratio=3)
     assert watch.deadline is None
-    watch.hear_beside_us(A.source, 2 * SECOND, 0, is_worse=True)
-    watch.hear_beside_us(B.source, SECOND, 1, is_worse=True)
+    assert watch.hear_beside_us(A.source, 2 * SECOND, 0, is_worse=True)
+    assert watch.hear_beside_us(B.source, SECOND, 1, is_worse=True)
     assert watch.deadline == 3 * SECOND + 1
     watch.expire(3 * SECOND)
     assert watch.deadline == 3 * SECOND + 1

@@ -84,9 +84,10 @@ ALTERATIONS: Final = st.one_of(
 )
 
 
-def judge(*seals: CounterSeal, window: int = WINDOW, trusted_since: int | None = None) -> SealJudge:
+def judge(*seals: CounterSeal, window: int = WINDOW, since: int | None = None) -> SealJudge:
     """Return a judge that has heard nothing; with the usual seal if none is named."""
-    return SealJudge(seals or (SEAL,), window=window, trusted_since=trusted_since)
+    begun = -(1 << 62) if since is None else since
+    return SealJudge(seals or (SEAL,), window=window, since=begun, believes_past=since is None)
 
 
 def sealed_at(wall: int, fields: Sealed = MASTER, seal: CounterSeal = SEAL) -> int:
@@ -276,7 +277,7 @@ def test_tick_is_that_of_the_wall_clock_when_it_can_be(wall: int, step: int) -> 
 @given(FIELDS, COUNTERS, WALLS, st.booleans())
 def test_judge_never_raises(fields: Sealed, counter: int, wall: int, trusts: bool) -> None:
     """Any counter at any time has a verdict, before and after it was accepted."""
-    judging = judge(SEAL, OTHER_SEAL, trusted_since=None if trusts else wall)
+    judging = judge(SEAL, OTHER_SEAL, since=None if trusts else wall)
     assert judging.judge(counter, fields, wall) in SealVerdict
     judging.accept(counter, fields, wall)
     assert judging.judge(counter, fields, wall) is not SealVerdict.GENUINE
@@ -447,15 +448,32 @@ def test_who_goes_on_from_a_sealed_counter_is_unsealed(more: int, ours: bool) ->
 
 @given(FIELDS, st.integers(-WINDOW, WINDOW), st.integers(0, 4 * WINDOW), st.integers(0, 3 * WINDOW))
 def test_nothing_from_before_a_restart_counts(fields: Sealed, offset: int, age: int, delay: int) -> None:
-    """While clocks agree to within the window, what was sent before the receiver's start is never genuine."""
-    judging = judge(trusted_since=NOW)
-    assert judging.judge(sealed_at(NOW - age + offset, fields), fields, NOW + delay) is SealVerdict.STALE
+    """While clocks agree to within the window, what was sent before the receiver's start is never genuine.
+
+    It is called stale only when it is: within the window the receiver cannot know, and accuses nobody.
+    """
+    judging = judge(since=NOW)
+    fresh = abs(tick_at(NOW - age + offset) - tick_at(NOW + delay)) <= WINDOW // TICK
+    expected = SealVerdict.UNPROVEN if fresh else SealVerdict.STALE
+    assert judging.judge(sealed_at(NOW - age + offset, fields), fields, NOW + delay) is expected
+
+
+@pytest.mark.parametrize("since", [NOW, None])
+def test_who_goes_on_from_what_we_cannot_remember_is_no_forger(since: int | None) -> None:
+    """A ucarp goes on from a counter that was sealed before our start, our own perhaps, or before we believed any.
+
+    What is later than that we would remember, so there a wrong tag is an altered one.
+    """
+    judging = SealJudge((SEAL,), window=WINDOW, since=NOW, believes_past=since is None)
+    for sealed in (NOW - WINDOW, NOW, NOW + WINDOW):
+        assert judging.judge(sealed_at(sealed) + 1, PEER, NOW) is SealVerdict.UNSEALED
+    assert judging.judge(sealed_at(NOW + WINDOW + TICK) + 1, PEER, NOW + TICK) is SealVerdict.ALTERED
 
 
 @given(FIELDS, st.integers(-WINDOW, WINDOW))
 def test_everybody_is_heard_two_windows_after_a_restart(fields: Sealed, offset: int) -> None:
     """A sender counts a window after the receiver's start by its own clock, so after two at the latest."""
-    judging = judge(trusted_since=NOW)
+    judging = judge(since=NOW)
     wall = NOW + WINDOW - offset + TICK
     assert judging.judge(sealed_at(wall + offset, fields), fields, wall) is SealVerdict.GENUINE
 
@@ -514,7 +532,8 @@ def test_two_passwords_in_force(fields: Sealed) -> None:
 
 def test_without_passwords_nothing_is_genuine() -> None:
     """A judge without a seal refuses everything."""
-    assert SealJudge((), window=WINDOW, trusted_since=None).judge(sealed_at(NOW), MASTER, NOW) in {
+    judging = SealJudge((), window=WINDOW, since=0)
+    assert judging.judge(sealed_at(NOW), MASTER, NOW) in {
         SealVerdict.ALTERED,
         SealVerdict.UNSEALED,
     }

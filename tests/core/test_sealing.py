@@ -354,10 +354,28 @@ def test_without_a_wall_clock_nobody_is_believed() -> None:
     for source in (PEER, THIRD):
         effects = host.feed(Sealer(source=source).says(host.now))
         assert reported(effects)
-        assert notices_in(effects) == [(Notice.STALE, source)]
+        assert notices_in(effects) == []
+    assert host.statistics.dropped == {DropReason.UNPROVEN: 2}
     host.feed(WallClockChanged(offset=WALL))
     host.feed(Sealer().says(5 * SECOND), after=5 * SECOND)
     assert host.statistics.heard == {PEER: 1}
+
+
+def test_without_a_wall_clock_nobody_becomes_master() -> None:
+    """A host that can neither believe nor be believed would be a second master for ever. It warns, and waits."""
+    host = Host.listening(ENFORCED, offset=None)
+    assert (host.node.deadline, host.node.takeover_due) == (None, None)
+    host.run_for(HOUR)
+    assert (host.state, host.noticed()) == (State.BACKUP, [(Notice.NO_WALL_CLOCK, None)])
+    host.feed(WallClockChanged(offset=WALL))
+    assert host.deadline == HOUR + ENFORCED.first_takeover
+    host.run_until(host.deadline)
+    assert host.state is State.MASTER
+
+
+def test_clock_that_comes_before_the_link_is_no_warning() -> None:
+    """A driver that knows the time tells it first."""
+    assert Host.listening(ENFORCED).noticed() == []
 
 
 def test_without_a_wall_clock_observers_believe_everybody() -> None:
@@ -369,8 +387,51 @@ def test_without_a_wall_clock_observers_believe_everybody() -> None:
 
 def test_host_that_enforces_listens_for_longer() -> None:
     """Nothing is believed for a window, and a sender may be a window behind: a start takes two windows more."""
-    assert Host.listening(ENFORCED).deadline == 2 * WINDOW + ENFORCED.dead_time
-    assert Host.listening(OBSERVED).deadline == OBSERVED.dead_time
+    assert Host.listening(ENFORCED).deadline == ENFORCED.first_takeover == 2 * WINDOW + ENFORCED.dead_time
+    assert Host.listening(OBSERVED).deadline == OBSERVED.first_takeover == OBSERVED.dead_time
+
+
+@pytest.mark.parametrize("behind", [-WINDOW, -SECOND, 0, SECOND, WINDOW])
+def test_what_is_believed_counts_at_once_after_a_start(behind: int) -> None:
+    """A goodbye makes a takeover, and a worse master is preempted, from the first tick that can be believed on.
+
+    That is a window after the start, by the sender's clock. What was said before is dropped without a word.
+    """
+    worse = Sealer(advskew=100, behind=behind)
+    for speaker, config in ((worse.goodbye, ENFORCED), (worse, replace(ENFORCED, preempt=True))):
+        host = Host.listening(config)
+        host.run_until(max(0, behind + WINDOW))
+        host.feed(speaker.says(host.now))
+        host.run_until(behind + WINDOW + TICK)
+        assert (host.state, host.noticed()) == (State.BACKUP, [])
+        assert host.statistics.dropped == {DropReason.UNPROVEN: 1}
+        host.feed(speaker.says(host.now))
+        host.run_for(TICK)
+        assert host.state is State.MASTER
+
+
+def test_silence_of_who_was_believed_counts_as_ever() -> None:
+    """Only that nobody can be believed makes a start slow: a master that was heard is waited for no longer."""
+    host = Host.listening(ENFORCED)
+    host.feed(Sealer().says(WINDOW + TICK), after=WINDOW + TICK)
+    assert host.deadline == WINDOW + TICK + ENFORCED.dead_time
+
+
+@pytest.mark.parametrize("heard", [0, SECOND, WINDOW])
+def test_who_is_not_believed_yet_is_not_taken_for_dead(heard: int) -> None:
+    """A goodbye that comes too early changes nothing, and its sender's silence counts as if it had never been."""
+    host = Host.listening(ENFORCED)
+    assert reported(host.feed(Sealer().goodbye.says(heard), after=heard))
+    assert host.deadline == ENFORCED.first_takeover
+
+
+def test_hold_down_is_the_operators() -> None:
+    """Unlike the longer listening, it keeps the host from acting on what it believes."""
+    host = Host.listening(replace(ENFORCED, hold_down=10 * SECOND))
+    host.run_until(5 * SECOND)
+    assert host.feed(Sealer().goodbye.says(host.now)) == ()
+    assert host.deadline == 10 * SECOND
+    assert host.config.first_takeover == 10 * SECOND
 
 
 @pytest.mark.parametrize("step", [-HOUR, -WINDOW - 1, WINDOW + 1, HOUR])
@@ -479,6 +540,20 @@ def test_list_does_not_excuse_what_was_sealed_once() -> None:
     for packet, reason in ((old, DropReason.STALE), (fresh, None), (fresh, DropReason.REPLAYED)):
         dropped = [it.reason for it in host.feed(packet) if isinstance(it, PacketDropped)]
         assert dropped == ([reason] if reason else [])
+
+
+@pytest.mark.parametrize("config", [ENFORCED, OBSERVED], ids=lambda config: config.sealing.value)
+def test_ucarp_that_goes_on_from_before_our_restart_is_no_forger(config: VirtualHostConfig) -> None:
+    """It took over when we stopped, and goes on from the last counter that we sealed, which we have forgotten."""
+    before = Host.master(config)
+    before.feed(StopRequested())
+    last = said_in(before.done)[-1]
+    host = Host.listening(config, at=before.now + SECOND // 2)
+    for step in range(1, 9):
+        host.hear(Heard(config=config, counter=last.counter + step), after=SECOND)
+        if host.state is State.MASTER:
+            break
+    assert host.noticed() == [(Notice.UNSEALED, PEER)]
 
 
 def test_host_that_follows_our_counter_is_unsealed_and_not_altered() -> None:

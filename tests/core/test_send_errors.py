@@ -13,6 +13,7 @@ from triocarp.core import (
     DemotionCause,
     Dialect,
     Link,
+    Notice,
     Noticed,
     PortFailure,
     State,
@@ -48,12 +49,14 @@ def test_third_error_demotes_and_brings_one_more_advertisement(
     errors = ["advertise failed", "hold", "notice: SEND_FAILED"]
     assert machine.run_for(2 * SECOND) == [*errors, "advertise failed", "hold", "announce", "notice: SEND_FAILED"]
     assert causes(machine) == []
-    assert machine.run_for(SECOND) == [*errors, "notice: DEMOTED", *errors]
+    done = machine.run_for(SECOND)
+    # The lease is renewed again only where the interval has changed by the demotion.
+    assert done == [*errors, "notice: DEMOTED", *(errors if demotion == 0 else [errors[0], errors[2]])]
     assert causes(machine) == [(DemotionCause.SEND_ERRORS, "7@eth0")]
     said = machine.record.said["eth0", 7]
     assert (said.advskew, said.demotion) == (advskew, demotion)
     assert machine.reports(Noticed)[-2].detail.startswith(
-        f"by {240 if demotion == 0 else 1}: advertisements cannot"
+        f"demoted by {240 if demotion == 0 else 1}: advertisements cannot"
     )
 
 
@@ -94,6 +97,23 @@ def test_dead_unicast_peer_is_no_error() -> None:
     machine.record.failing = BOTH_PEERS
     machine.run_for(3 * SECOND)
     assert causes(machine) == [(DemotionCause.SEND_ERRORS, "7@eth0")]
+
+
+def test_dead_unicast_peer_is_told_once_a_minute() -> None:
+    """It stays dead for a while, and the operator knows; each peer is told for itself, and every error counted."""
+    machine = Machine.master(UNICAST)
+    before = len(machine.reports(Noticed))
+    machine.record.failing = {"advertise 10.0.0.9"}
+    machine.run_for(59 * SECOND)
+    machine.record.failing = BOTH_PEERS
+    machine.run_for(SECOND)
+    told = [notice for notice in machine.reports(Noticed)[before:] if notice.notice is Notice.SEND_FAILED]
+    assert [notice.peer for notice in told] == list(PEERS)
+    assert "told to fail" in told[0].detail
+    assert machine.statistics.send_errors == 61
+    machine.record.failing = {"advertise 10.0.0.9"}
+    machine.run_for(SECOND)
+    assert machine.reports(Noticed)[-1].peer == PEERS[0]
 
 
 def test_dead_peer_does_not_keep_a_host_demoted() -> None:

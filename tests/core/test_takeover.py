@@ -6,8 +6,8 @@ import pytest
 
 from triocarp.core import Advertisement, Link, Started, State, StateChanged, TimerExpired
 from triocarp.core.advertisement import parse
+from triocarp.core.hearing import STAGGER
 from triocarp.core.timing import ADVSKEW_UNIT, SECOND
-from triocarp.core.virtual_host import STAGGER
 
 from .hosts import PLAIN, Machine, Peer
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from triocarp.core import Hook, Transport
-from triocarp.daemon.command_line import STATUS_START, read
-from triocarp.daemon.settings import STATUS_SETTINGS, Script, Settings, SettingsError
+from triocarp.daemon.command_line import read
+from triocarp.daemon.settings import STATUS_SETTINGS, STATUS_START, Script, Settings, SettingsError
 
 LEAST = ("-i", "eth0", "-s", "10.0.0.5", "-v", "7", "-a", "10.0.0.100")
 NEEDED = (*LEAST, "-p", "secret")

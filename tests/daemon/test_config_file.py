@@ -2,16 +2,30 @@
 
 from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, Final
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from triocarp.core import CARPD, FREEBSD, Hook, Link, Sealing, SourceMac, Transport, VirtualHostConfig
+from triocarp.core import (
+    CARPD,
+    FREEBSD,
+    UCARP,
+    Draft,
+    Hook,
+    Link,
+    Sealing,
+    SourceMac,
+    Transport,
+    VirtualHostConfig,
+    problems_of_drafts,
+)
 from triocarp.core.flap_damping import FlapDamping
 from triocarp.core.timing import SECOND
 from triocarp.daemon import command_line, config_file
+from triocarp.daemon.config_keys import KEYS
 from triocarp.daemon.settings import Settings, SettingsError
 from triocarp.linux.interface_table import InterfaceTable
 from triocarp.linux.rtnetlink_messages import AddressReport, LinkReport
@@ -64,17 +78,17 @@ def host(further: str, passwords: Path) -> VirtualHostConfig:
     return read(LEAST + further, passwords).node.virtual_hosts[0]
 
 
-def mistakes(text: str, passwords: Path) -> list[str]:
+def mistakes(text: str, passwords: Path, *, status: int = 1) -> list[str]:
     """Return what is wrong with a file, without its path."""
     with pytest.raises(SettingsError) as caught:
         read(text, passwords)
-    assert caught.value.status == 1
+    assert caught.value.status == status
     return [line.removeprefix(f"{passwords}/carpd.toml: ") for line in caught.value.lines]
 
 
 def test_least_file(passwords: Path) -> None:
     """Interface, number, password and address are enough; the rest is the dialect carpd with its defaults."""
-    settings = read(LEAST, passwords)
+    found = read(LEAST, passwords)
     expected = VirtualHostConfig(
         interface="eth0",
         vhid=7,
@@ -83,9 +97,9 @@ def test_least_file(passwords: Path) -> None:
         source=IPv4Address("10.0.0.5"),
         dialect=CARPD,
     )
-    assert settings.node.virtual_hosts == (expected,)
-    assert (settings.real_time, settings.debug, settings.journal) == (True, False, None)
-    assert (dict(settings.scripts), settings.warnings) == ({("eth0", 7): {}}, ())
+    assert found.node.virtual_hosts == (expected,)
+    assert (found.real_time, found.debug, found.journal) == (True, False, None)
+    assert (dict(found.scripts), found.warnings) == ({("eth0", 7): {}}, ())
 
 
 def test_sources_are_the_interfaces_own_in_the_families_that_are_served(passwords: Path) -> None:
@@ -98,9 +112,24 @@ def test_sources_are_the_interfaces_own_in_the_families_that_are_served(password
 
 def test_missing_source_is_told(passwords: Path) -> None:
     """An interface without an address of its own cannot advertise."""
+    text = LEAST.replace('["10.0.0.100/24"]', '["10.0.0.100/24", "10.0.0.5/24"]')
+    assert mistakes(text + 'failover_group = "a@b"', passwords) == [
+        "virtual_host[0].source: is missing, and eth0 has no IPv4 address of its own",
+        (
+            "virtual_host[0].failover_group: a@b: expected a name without @: such are the groups of virtual hosts "
+            "that are alone"
+        ),
+    ]
+
+
+def test_missing_interface_is_told(passwords: Path) -> None:
+    """As with options it is a failed start, and no wrong setting: the same file may be right on another host."""
     text = LEAST.replace("eth0", "eth9")
-    assert mistakes(text, passwords) == [
-        "virtual_host[0].source: is missing, and eth9 has no IPv4 address of its own"
+    line = "virtual_host[0].interface: eth9: no such interface; there are: eth0"
+    assert mistakes(text, passwords, status=2) == [line]
+    assert mistakes(text + "advskew = 300", passwords) == [
+        "virtual_host[0].advskew: 300: expected a whole number from 0 to 255",
+        line,
     ]
 
 
@@ -149,25 +178,32 @@ def test_every_key_is_tested_and_documented(passwords: Path) -> None:
     """There is no key beyond those above and the scripts', and an unknown one is answered with all of them."""
     (line,) = mistakes(LEAST + "zzzzzz = 1", passwords)
     known = set(line.partition("known are ")[2].split(", "))
-    assert known == set(config_file.KEYS)
+    assert known == set(KEYS)
 
 
 def test_scripts_manage_the_address(passwords: Path) -> None:
     """With a script carpd leaves the address to it, tells it interface and address, and limits its time."""
-    settings = read(LEAST + 'up_script = "/bin/true"\nscript_parameter = "24"\nscript_timeout_s = 5', passwords)
-    (served,) = settings.node.virtual_hosts
+    found = read(LEAST + 'up_script = "/bin/true"\nscript_parameter = "24"\nscript_timeout_s = 5', passwords)
+    (served,) = found.node.virtual_hosts
     assert (served.manages_addresses, served.up_hook, served.down_hook) == (False, True, False)
-    script = settings.scripts["eth0", 7][Hook.UP]
+    script = found.scripts["eth0", 7][Hook.UP]
     assert script.argv == ("/bin/true", "eth0", "10.0.0.100", "24")
     assert script.timeout_s == 5
-    warned = read(LEAST + 'down_script = "/nowhere"', passwords)
-    assert warned.warnings == ("virtual_host[0].down_script '/nowhere' does not exist or is not executable",)
+
+
+@pytest.mark.parametrize("script", ["{passwords}/nowhere", "{passwords}/password", "{passwords}"])
+@pytest.mark.parametrize("key", ["up_script", "down_script"])
+def test_a_script_that_cannot_be_run_is_refused(key: str, script: str, passwords: Path) -> None:
+    """Nobody would put the address on, or take it off. ucarp's options only warn, because ucarp starts."""
+    path = script.replace("{passwords}", str(passwords))
+    line = f"virtual_host[0].{key}: '{path}': expected a file that can be executed"
+    assert mistakes(LEAST + f'{key} = "{script}"', passwords) == [line]
 
 
 def test_top_level_settings(passwords: Path) -> None:
     """Scheduling, debugging and the journal concern the whole daemon."""
-    settings = read('real_time = false\ndebug = true\njournal = "/tmp/j"\n' + LEAST, passwords)
-    assert (settings.real_time, settings.debug, settings.journal) == (False, True, Path("/tmp/j"))  # noqa: S108
+    found = read('real_time = false\ndebug = true\njournal = "/tmp/j"\n' + LEAST, passwords)
+    assert (found.real_time, found.debug, found.journal) == (False, True, Path("/tmp/j"))  # noqa: S108
 
 
 def test_all_mistakes_are_told_at_once_with_their_paths(passwords: Path) -> None:
@@ -211,26 +247,215 @@ advbase = 0
         "with 0 the dead time is no longer than the interval, and two hosts would take the address from each "
         "other all the time"
     )
-    network = 'an address with its prefix length, such as "10.0.0.100/24"'
-    addresses = ["10.0.0.100/24", "10.0.0.300"]
     assert mistakes(text, passwords) == [
         "jurnal: there is no such setting; did you mean journal?",
         "debug: 1: expected true or false",
-        f"virtual_host[0].addresses: {addresses}: expected a list of addresses, each {network}",
+        "virtual_host[0].vhid: 256: expected a whole number from 1 to 255",
+        (
+            "virtual_host[0].addresses[1]: '10.0.0.300': expected an address with its prefix length, such as "
+            '"10.0.0.100/24"'
+        ),
         "virtual_host[0].preemt: there is no such setting; did you mean preempt?",
-        "virtual_host[0].advskew: 'many': expected a whole number",
+        "virtual_host[0].advskew: 'many': expected a whole number from 0 to 255",
+        "virtual_host[1].vhid: 300: expected a whole number from 1 to 255",
         f"virtual_host[1].password_file: '{passwords}/nowhere': cannot be read: No such file or directory",
-        "virtual_host[2].vhid: 0: expected a number from 1 to 255",
+        "virtual_host[2].vhid: 0: expected a whole number from 1 to 255",
         "virtual_host[2].advbase: 0 with advskew 0: expected an interval: advbase or advskew above 0",
         f"virtual_host[3].advbase: 0: expected 1 or more in the freebsd dialect: {flaps}",
         "virtual_host[3].peers: (none): expected at least one: with unicast nobody else hears us",
     ]
 
 
+# One mistake each: a line of a table, and the path that names it. No two of them are about the same values.
+MISTAKES: Final = {
+    "preemt = true": "preemt",
+    "ignore_carrier = 1": "ignore_carrier",
+    'neutral = "no"': "neutral",
+    "transport = 4": "transport",
+    "dead_ratio = 0": "dead_ratio",
+    "advskew = 300": "advskew",
+    "advbase = -1": "advbase",
+    "hold_down_s = -1": "hold_down_s",
+    "seal_window_s = 1e6": "seal_window_s",
+    "script_timeout_s = -1": "script_timeout_s",
+    "announce_refresh_s = nan": "announce_refresh_s",
+    "announce_after = [2, 0]": "announce_after[1]",
+    'unsealed_peers = ["10.0.0.9", "10.0.0"]': "unsealed_peers[1]",
+    "preempt_delay_s = 5": "preempt_delay_s",
+    'failover_group = "a@b"': "failover_group",
+    'group = "10.0.0.1"': "group",
+    'group6 = "ff02::12%eth0"': "group6",
+    'link_layer_address = "02:00:00:00:00:01"': "link_layer_address",
+    'other_password_file = "{passwords}/password"': "other_password_file",
+    'up_script = "/nowhere"': "up_script",
+}
+RIGHT: Final = '"10.0.0.77/24"'
+ADDRESSES: Final = [
+    '"10.0.0.300/24"',
+    "7",
+    '"10.0.{host}.255/24"',
+    '"127.0.{host}.1/8"',
+    '"10.0.0.9{host}/24"',
+    RIGHT,
+]
+
+
+@settings(deadline=None)
+@given(data=st.data())
+def test_independent_mistakes_do_not_hide_each_other(data: st.DataObject) -> None:
+    """However many there are, and of whatever kind, each is named in the first run, and each in one line."""
+    text, expected = "", list[str]()
+    for host in range(2):
+        lines = sorted(data.draw(st.sets(st.sampled_from(sorted(MISTAKES)))))
+        told = [MISTAKES[line] for line in lines]
+        further = data.draw(st.lists(st.sampled_from(ADDRESSES), unique=True))
+        addresses = [f'"10.0.0.9{host}/24"', *further]
+        for place, address in enumerate(further, start=1):
+            if address != RIGHT or RIGHT in text:  # the second host may not have the first one's
+                told.append(f"addresses[{place}]")
+        number = 1 if data.draw(st.booleans()) else 1 + host
+        if host and number == 1:
+            told.append("vhid")
+        expected += [f"virtual_host[{host}].{name}" for name in told]
+        text += f"""
+[[virtual_host]]
+interface = "eth0"
+vhid = {number}
+password_file = "{{passwords}}/password"
+addresses = [{", ".join(addresses).replace("{host}", str(host))}]
+"""
+        text += "\n".join(lines)
+    with TemporaryDirectory() as directory:
+        passwords = Path(directory)
+        (passwords / "password").write_bytes(b"secret")
+        if not expected:
+            read(text, passwords)
+            return
+        found = [line.partition(": ")[0] for line in mistakes(text, passwords)]
+    assert sorted(expected) == sorted(found)
+
+
+NUMERIC: Final = [name for name, key in KEYS.items() if key.kind.least is not None]
+
+
+@pytest.mark.parametrize("name", NUMERIC)
+@settings(deadline=None)
+@given(data=st.data())
+def test_every_number_has_a_range(name: str, data: st.DataObject) -> None:
+    """What is outside is refused, and what is inside is not; the range is the documented one."""
+    kind = KEYS[name].kind
+    assert kind.least is not None
+    assert kind.most is not None
+    assert f"{kind.least:g} to {kind.most:g}" in kind.accepted
+    numbers = st.integers() | st.floats() if kind.seconds else st.integers()
+    near = st.sampled_from([kind.least - 1, kind.least, kind.most, kind.most + 1])
+    number = data.draw(near | numbers)
+    if kind.least <= number <= kind.most:
+        converted = kind.convert(number)
+        field = KEYS[name].field
+        value: Any = (converted,) if kind.several else converted
+        assert not field or field not in {
+            problem.setting.rpartition(".")[2].partition("[")[0]
+            for problem in problems_of_drafts(
+                [Draft(fields={"advskew": 1, "preempt": True, "dialect": UCARP, field: value})]
+            )
+        }
+    else:
+        with pytest.raises(ValueError, match=r"^$"):
+            kind.convert(number)
+
+
+def test_every_number_is_recognised_as_one() -> None:
+    """So that none is left out above: whatever takes a number has a range."""
+    for name, key in KEYS.items():
+        try:
+            key.kind.convert(1)
+        except ValueError:
+            assert name not in NUMERIC
+        else:
+            assert name in NUMERIC
+
+
+def test_seconds_are_told_in_seconds(passwords: Path) -> None:
+    """What is wrong with a value is told in the unit in which it was written."""
+    assert mistakes(LEAST + "preempt_delay_s = 1.5\nseal_window_s = 0", passwords) == [
+        "virtual_host[0].seal_window_s: 0: expected a number of seconds from 0.001 to 32767",
+        "virtual_host[0].preempt_delay_s: 1.5: expected 0, or preempt to be set as well",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("further", "line"),
+    [
+        (
+            'addresses = ["10.0.0.100/24", "2001:db8::100/64"]\ndialect = "ucarp"',
+            "addresses: 10.0.0.100/24, 2001:db8::100/64: expected exactly one IPv4 address in the ucarp dialect",
+        ),
+        (
+            'addresses = ["2001:db8::100/64"]\ndialect = "ucarp"',
+            "addresses[0]: 2001:db8::100: expected an IPv4 address: the ucarp dialect has no other",
+        ),
+        (
+            'addresses = ["10.0.0.100"]',
+            "addresses[0]: '10.0.0.100': expected an address with its prefix length, such as \"10.0.0.100/24\"",
+        ),
+        ("addresses = []", "addresses: (none): expected 1 to 255 addresses"),
+        ("addresses = 7", 'addresses: 7: expected a list, each an address with its prefix length, such as "10.0'),
+        (
+            'addresses = ["10.0.0.0/24"]',
+            (
+                "addresses[0]: 10.0.0.0: expected an address that a host can have: it is the network's or the "
+                "broadcast address of 10.0.0.0/24"
+            ),
+        ),
+        (
+            'addresses = ["x", "10.0.0.100/24", "10.0.0.100/24"]',
+            (
+                "addresses[0]: 'x': expected an address with its prefix length, such as \"10.0.0.100/24\"\n"
+                "virtual_host[0].addresses[2]: 10.0.0.100: expected each address once"
+            ),
+        ),
+        ('addresses = ["10.0.0.100/24"]\nadvskew = 255', "advskew: 255: expected a number from 0 to 254"),
+    ],
+)
+def test_one_line_for_a_mistake(further: str, line: str, passwords: Path) -> None:
+    """What follows from it is not told, such as a source that could not be chosen."""
+    found = mistakes(LEAST.replace('addresses = ["10.0.0.100/24"]\n', further), passwords)
+    assert "\n".join(found).startswith(f"virtual_host[0].{line}")
+    assert len(found) == line.count("\n") + 1
+
+
+def test_what_another_virtual_host_has_is_named_by_its_table(passwords: Path) -> None:
+    """The path is one that stands in the file."""
+    assert mistakes(LEAST + SECOND_HOST.replace("vhid = 8", "vhid = 7"), passwords) == [
+        "virtual_host[1].vhid: 7: expected a number that no other virtual host has on eth0; virtual_host[0] has it"
+    ]
+
+
+def test_a_node_without_a_daemon(passwords: Path) -> None:
+    """A simulation or a replay needs neither the scripts nor, if the sources are written down, the interfaces."""
+    path = passwords / "carpd.toml"
+    text = LEAST + 'source = "10.0.0.5"\nup_script = "/nowhere"\n'
+    path.write_text(text.replace("{passwords}", str(passwords)), encoding="utf-8")
+
+    def nobody_knows() -> InterfaceTable:
+        raise AssertionError
+
+    (served,) = config_file.read_node_config(path, nobody_knows).virtual_hosts
+    assert (served.up_hook, served.manages_addresses, served.password) == (True, False, b"secret")
+    path.write_text(text.replace("vhid = 7", "vhid = 0") + "preemt = true", encoding="utf-8")
+    with pytest.raises(SettingsError) as caught:
+        config_file.read_node_config(path, nobody_knows)
+    assert len(caught.value.lines) == 3
+
+
 def test_clashes_name_both_virtual_hosts(passwords: Path) -> None:
     """Two with the same number or address are told by their places in the file."""
     found = mistakes(LEAST + LEAST, passwords)
-    assert [line.partition(":")[0] for line in found] == ["virtual_host[1].vhid", "virtual_host[1].addresses"]
+    assert [line.partition(":")[0] for line in found] == [
+        "virtual_host[1].vhid",
+        "virtual_host[1].addresses[0]",
+    ]
 
 
 @pytest.mark.parametrize("text", ["", "virtual_host = 1", "virtual_host = []", "[virtual_host]\nvhid = 1"])
@@ -265,8 +490,8 @@ def test_command_line_beside_a_file(passwords: Path) -> None:
     path = passwords / "carpd.toml"
     path.write_text(LEAST.replace("{passwords}", str(passwords)), encoding="utf-8")
     words = ["--config", str(path), "-D", "--no-real-time", "--journal", "/tmp/j", "-z"]  # noqa: S108
-    settings = command_line.read(words, first_interface=lambda: None, interfaces=interfaces)
-    assert (settings.debug, settings.real_time, settings.journal) == (True, False, Path("/tmp/j"))  # noqa: S108
+    found = command_line.read(words, first_interface=lambda: None, interfaces=interfaces)
+    assert (found.debug, found.real_time, found.journal) == (True, False, Path("/tmp/j"))  # noqa: S108
     with pytest.raises(SettingsError, match=r"^--vhid, --preempt: expected in the file"):
         command_line.read(
             ["--config", str(path), "-v", "7", "-P"], first_interface=lambda: None, interfaces=interfaces
@@ -277,11 +502,11 @@ SCALARS = st.none() | st.booleans() | st.integers(-1000, 1000) | st.floats(allow
 VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3), max_leaves=4)
 
 
-@given(st.dictionaries(st.sampled_from(sorted(config_file.KEYS)) | st.text(max_size=5), VALUES))
+@given(st.dictionaries(st.sampled_from(sorted(KEYS)) | st.text(max_size=5), VALUES))
 def test_whatever_a_table_holds_there_are_settings_or_lines(table: dict[str, Any]) -> None:
     """No value of any type gets through as something else, or ends in a traceback."""
     mistakes_found = config_file.Mistakes(Path("f"))
     reader = config_file.VirtualHostReader(table, "virtual_host[0]", mistakes_found)
     reader.complete_sources(interfaces, reader.virtual)
-    node = config_file.collect([reader], mistakes_found)
-    assert mistakes_found.lines or (node is not None and node.virtual_hosts)
+    config_file.add_problems([reader], mistakes_found)
+    assert mistakes_found.lines or reader.virtual_host().addresses

@@ -2,6 +2,8 @@
 
 import random
 import re
+import time
+from datetime import datetime
 from ipaddress import IPv4Address
 
 import pytest
@@ -29,8 +31,10 @@ from triocarp.daemon.event_log import EventLog, Level
 from triocarp.daemon.rate_limit import INTERVAL
 
 PEER = IPv4Address("10.0.0.9")
-QUIET = [DropReason.FOREIGN, DropReason.OWN, DropReason.BAD_VHID, DropReason.BAD_INTERFACE]
+OTHERS = [DropReason.FOREIGN, DropReason.OWN, DropReason.BAD_VHID, DropReason.BAD_INTERFACE]
+QUIET = [*OTHERS, DropReason.UNPROVEN]
 LOUD = [reason for reason in DropReason if reason not in QUIET]
+CLOCK = r"\d\d:\d\d:\d\d"
 FORM = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}: \[(DEBUG|INFO|WARNING|ERROR)\] .+")
 
 
@@ -64,6 +68,13 @@ class Book:
             self.log.report(report)
         self.log.flush()
         return self.lines[begin:]
+
+
+def told_of(later: str, first: str) -> str:
+    """Return of how many a line tells that were held back since the first one, without when that was."""
+    found = re.fullmatch(rf"{re.escape(first)} \((.+) like it (at {CLOCK}|from {CLOCK} to {CLOCK})\)", later)
+    assert found
+    return found[1]
 
 
 def change(new: State, cause: Cause, **more: object) -> StateChanged:
@@ -115,12 +126,25 @@ def test_a_dropped_packet_is_told_once_in_an_interval(reason: DropReason) -> Non
     book.now = INTERVAL - 1
     assert book.tell(drop(reason)) == []
     book.now = INTERVAL
-    assert book.tell(drop(reason)) == [f"{first} (10 more like it since the last line)"]
+    (later,) = book.tell(drop(reason))
+    assert told_of(later, first) == "10 more"
+
+
+def test_packets_that_were_dropped_together_count_each() -> None:
+    """A report of many says how many, and stands for as many when it is held back."""
+    book = Book()
+    many = PacketDropped(interface="eth0", reason=DropReason.BAD_AUTHENTICATION, vhid=7, count=64)
+    (first,) = book.tell(many)
+    assert "dropped 64 packets for VHID 7" in first
+    book.tell(many, many)
+    book.now = INTERVAL
+    (later,) = book.tell(many)
+    assert told_of(later, first) == "128 more"
 
 
 @pytest.mark.parametrize("reason", QUIET)
 def test_other_groups_packets_are_told_with_debug_only(reason: DropReason) -> None:
-    """Other groups, and VRRP routers, are as good as we are."""
+    """Other groups, and VRRP routers, are as good as we are; and nobody is believed just after a start."""
     assert Book().tell(drop(reason)) == []
     (line,) = Book(debug=True).tell(drop(reason))
     assert line.startswith("[DEBUG] dropped a packet from 10.0.0.9")
@@ -241,7 +265,8 @@ def test_what_was_held_back_is_told_when_no_more_of_it_comes() -> None:
             nursery.cancel_scope.cancel()
 
     trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
-    assert book.lines[1:] == [f"{book.lines[0]} (3 like it since the last line)"]
+    first, later = book.lines
+    assert told_of(later, first) == "3"
 
 
 def test_other_reports_do_not_put_off_what_was_held_back() -> None:
@@ -259,15 +284,31 @@ def test_other_reports_do_not_put_off_what_was_held_back() -> None:
             nursery.cancel_scope.cancel()
 
     trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
-    assert book.lines[1:] == [f"{book.lines[0]} (1 like it since the last line)"]
+    first, later = book.lines
+    assert told_of(later, first) == "1"
 
 
 def test_what_was_held_back_is_told_at_the_end() -> None:
     """A daemon that ends does not take a number with it."""
     book = Book()
-    first = book.tell(notice())
+    (first,) = book.tell(notice())
     assert book.tell(notice(), notice()) == []
 
     book.log.finish()
 
-    assert book.lines == [*first, f"{first[0]} (2 like it since the last line)"]
+    _, later = book.lines
+    assert told_of(later, first) == "2"
+
+
+def test_what_was_held_back_says_of_when_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line that comes later, or for something new, would else date all of them to itself."""
+    book = Book()
+    noon = datetime(2026, 5, 4, 12, 0, 0).timestamp()  # noqa: DTZ001 - lines are in local time
+    for number, second in enumerate((0, 1, 4, 9)):
+        monkeypatch.setattr(time, "time", lambda second=second: noon + second)
+        assert len(book.tell(notice())) == (number == 0)
+    book.now = INTERVAL
+    assert book.tell(notice())[0].endswith(" (3 more like it from 12:00:01 to 12:00:09)")
+    book.tell(notice())
+    book.log.finish()
+    assert book.lines[-1].endswith(" (1 like it at 12:00:09)")

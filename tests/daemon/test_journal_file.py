@@ -23,7 +23,7 @@ from triocarp.core import (
     TimerExpired,
     VirtualHostConfig,
 )
-from triocarp.core.journal import Entry, Gap, Header, Line, Torn, encode, read
+from triocarp.core.journal import Entry, Gap, Header, JournalError, Line, Torn, encode, read
 from triocarp.core.replay import replay
 from triocarp.daemon import journal_file
 from triocarp.daemon.journal_file import JournalFile
@@ -95,22 +95,34 @@ def record(journal: JournalFile, *numbers: int) -> None:
         journal.record(n * 1000, TimerExpired(), ())
 
 
-def test_a_journal_that_was_written_replays(desk: Desk) -> None:
-    """The header, each event with its effects, and nothing else; all of it when `close` returns."""
+def run(journal: JournalFile, before: Callable[[int], None] = lambda _: None) -> int:
+    """Record a node from its start to its end, and return how many events that took.
+
+    Args:
+        journal: where.
+        before: is called with the number of each event before it is recorded.
+    """
     node = Node(CONFIG, rng=random.Random(header(1).seed))  # noqa: S311 - the run's own numbers
-    journal = desk.open()
     up = LinkChanged(interface="eth0", link=Link.UP, hardware_address=bytes(6))
     events: tuple[Event, ...] = (Started(), up, *[TimerExpired()] * 4, StopRequested(), TimerExpired())
     now = 0
-    for event in events:
+    for number, event in enumerate(events, 1):
         if isinstance(event, TimerExpired):
             now = node.deadline or now
+        before(number)
         journal.record(now, event, node.handle(event, now))
     journal.close()
+    return len(events)
+
+
+def test_a_journal_that_was_written_replays(desk: Desk) -> None:
+    """The header, each event with its effects, and nothing else; all of it when `close` returns."""
+    journal = desk.open()
+    events = run(journal)
     with desk.path.open(encoding="ascii") as lines:
         replayed = replay(lines, CONFIG)
     assert replayed.node.stopped
-    assert replayed.entries == len(events)
+    assert replayed.entries == events
     assert journal.lost == 0
     assert desk.notices == []
 
@@ -157,18 +169,76 @@ def test_a_torn_line_gets_an_end(desk: Desk) -> None:
     assert desk.lines() == [header(1), Torn('{"n":1,"at\n'), header(1), entry(1)]
 
 
-def test_it_goes_on_in_a_new_file_on_request(desk: Desk) -> None:
-    """As logrotate wants it: what was recorded before is in the old file, and the header says where it goes on."""
+def record_and_wait(journal: JournalFile, *numbers: int) -> None:
+    """Record some events, and wait until they are in the file or lost."""
+    record(journal, *numbers)
+    writer = journal._writer  # pyright: ignore[reportPrivateUsage]
+    wait_until(lambda: writer._following > numbers[-1])  # pyright: ignore[reportPrivateUsage]
+
+
+def rotate(path: Path) -> None:
+    """Do as logrotate does by default: the older the file, the higher its number."""
+    older = sorted(path.parent.glob(f"{path.name}.*"), reverse=True)
+    for number, file in zip(range(len(older), 0, -1), older, strict=True):
+        file.rename(f"{path}.{number + 1}")
+    path.rename(f"{path}.1")
+
+
+def test_a_file_that_is_renamed_is_followed(desk: Desk) -> None:
+    """Nobody tells carpd: the next line stands in a new file, whose header says where the journal goes on."""
     journal = desk.open()
-    record(journal, 1, 2)
+    record_and_wait(journal, 1, 2)
     old = desk.path.rename(desk.path.with_suffix(".1"))
     record(journal, 3)
-    journal.reopen()
-    record(journal, 4)
     journal.close()
-    assert read_file(old) == [header(1), entry(1), entry(2), entry(3)]
-    assert desk.lines() == [header(4), entry(4)]
+    assert read_file(old) == [header(1), entry(1), entry(2)]
+    assert desk.lines() == [header(3), entry(3)]
+    assert desk.path.stat().st_mode & 0o777 == 0o600
     assert desk.notices == []
+
+
+def test_a_file_that_logrotate_has_made_is_taken(desk: Desk) -> None:
+    """With its `create` there is a new file already, and the mode that the operator wants stays."""
+    journal = desk.open()
+    record_and_wait(journal, 1)
+    desk.path.rename(desk.path.with_suffix(".1"))
+    desk.path.touch()
+    desk.path.chmod(0o640)
+    record(journal, 2)
+    journal.close()
+    assert desk.lines() == [header(2), entry(2)]
+    assert desk.path.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_file_that_is_removed_is_begun_anew(desk: Desk) -> None:
+    """Who makes room on the disk gets the room, and the journal goes on."""
+    journal = desk.open()
+    record_and_wait(journal, 1)
+    desk.path.unlink()
+    record(journal, 2)
+    journal.close()
+    assert desk.lines() == [header(2), entry(2)]
+
+
+def test_a_rotated_journal_replays_from_its_files_together(desk: Desk) -> None:
+    """Each file reads by itself; all of them, oldest first, are the run, and without the oldest they say so."""
+    journal = desk.open()
+
+    def rotate_sometimes(number: int) -> None:
+        if number in (3, 6):
+            writer = journal._writer  # pyright: ignore[reportPrivateUsage]
+            wait_until(lambda: writer._following == number)  # pyright: ignore[reportPrivateUsage]
+            rotate(desk.path)
+
+    events = run(journal, rotate_sometimes)
+    files = [Path(f"{desk.path}.2"), Path(f"{desk.path}.1"), desk.path]
+    assert [read_file(file)[0] for file in files] == [header(1), header(3), header(6)]
+    texts = [file.read_text(encoding="ascii") for file in files]
+    replayed = replay("".join(texts).splitlines(keepends=True), CONFIG)
+    assert (replayed.runs, replayed.entries) == (1, events)
+    for text in texts[1:]:
+        with pytest.raises(JournalError, match="put the files of a rotated journal in their order"):
+            replay(text.splitlines(keepends=True), CONFIG)
 
 
 # What cannot be written.

@@ -1,17 +1,24 @@
 """What is checked before carpd begins."""
 
-from ipaddress import IPv4Address, IPv4Interface
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv4Interface, IPv6Address
+from pathlib import Path
 
 import pytest
 
-from triocarp.core import Link, Transport, VirtualHostConfig
-from triocarp.daemon.starting import StartError, check_interface
+from triocarp.core import CARPD, Link, NodeConfig, Transport, VirtualHostConfig
+from triocarp.daemon.settings import Settings
+from triocarp.daemon.starting import StartError, check_interfaces, unreachable_peers
 from triocarp.linux.interface_table import InterfaceTable
 from triocarp.linux.rtnetlink_messages import AddressReport, LinkReport
 
 
 def virtual_host(
-    *, interface: str = "eth0", source: str = "10.0.0.5", transport: Transport = Transport.MULTICAST
+    *,
+    interface: str = "eth0",
+    source: str = "10.0.0.5",
+    transport: Transport = Transport.MULTICAST,
+    peers: tuple[IPv4Address, ...] = (),
 ) -> VirtualHostConfig:
     """Return a virtual host."""
     return VirtualHostConfig(
@@ -21,6 +28,7 @@ def virtual_host(
         addresses=(IPv4Interface("10.0.0.100/24"),),
         source=IPv4Address(source),
         transport=transport,
+        peers=peers,
     )
 
 
@@ -39,17 +47,30 @@ def table() -> InterfaceTable:
     return filled
 
 
+def settings_of(*hosts: VirtualHostConfig, config: Path | None = None) -> Settings:
+    """Return settings with these virtual hosts."""
+    return Settings(
+        node=NodeConfig(virtual_hosts=hosts),
+        scripts={},
+        real_time=False,
+        debug=False,
+        journal=None,
+        warnings=(),
+        config=config,
+    )
+
+
 def refusal(host: VirtualHostConfig, table: InterfaceTable) -> str:
     """Return the line that tells why a virtual host cannot run."""
     with pytest.raises(StartError) as caught:
-        check_interface(host, table)
+        check_interfaces(settings_of(host), table)
     return str(caught.value)
 
 
 @pytest.mark.parametrize("source", ["10.0.0.5", "10.1.0.5"])
 def test_a_source_address_of_the_interface_is_accepted(table: InterfaceTable, source: str) -> None:
     """Whichever of several it is."""
-    check_interface(virtual_host(source=source), table)
+    check_interfaces(settings_of(virtual_host(source=source)), table)
 
 
 def test_an_interface_that_does_not_exist_is_refused_and_those_that_do_are_named(table: InterfaceTable) -> None:
@@ -68,6 +89,34 @@ def test_a_foreign_source_address_is_refused_and_the_right_ones_are_named(table:
 
 def test_with_broadcast_the_source_address_may_be_any(table: InterfaceTable) -> None:
     """Ucarp does not look at it with -M either."""
-    check_interface(virtual_host(source="10.9.9.9", transport=Transport.BROADCAST), table)
-    with pytest.raises(StartError):
-        check_interface(virtual_host(interface="eth9", transport=Transport.BROADCAST), table)
+    check_interfaces(settings_of(virtual_host(source="10.9.9.9", transport=Transport.BROADCAST)), table)
+    refusal(virtual_host(interface="eth9", transport=Transport.BROADCAST), table)
+
+
+def test_what_stands_in_a_file_is_named_by_its_path(table: InterfaceTable) -> None:
+    """All that is in the way is told at once, and none of it by the name of an option that nobody has used."""
+    good = virtual_host()
+    numbered = replace(good, vhid=8, addresses=(IPv4Interface("10.0.0.101/24"),), dialect=CARPD)
+    foreign = replace(numbered, source=None, source6=IPv6Address("fe80::5"))
+    lost = replace(numbered, vhid=9, addresses=(IPv4Interface("10.0.0.102/24"),), interface="eth9")
+    with pytest.raises(StartError) as caught:
+        check_interfaces(settings_of(good, foreign, lost, config=Path("f.toml")), table)
+    assert caught.value.lines == (
+        "f.toml: virtual_host[1].source6: fe80::5 is not an address of eth0, which has 10.0.0.5/24, 10.1.0.5/16",
+        "f.toml: virtual_host[2].interface: eth9: no such interface; there are: eth0, eth1",
+    )
+
+
+def test_a_peer_that_seems_to_be_behind_a_router_is_told(table: InterfaceTable) -> None:
+    """Its packets would be dropped for their TTL. A route may say that it is on the segment, so it is no error."""
+    peers = (IPv4Address("10.1.9.9"), IPv4Address("192.0.2.1"))
+    unicast = virtual_host(transport=Transport.UNICAST, peers=peers)
+    assert unreachable_peers(settings_of(unicast, config=Path("f.toml")), table) == (
+        (
+            "f.toml: virtual_host[0].peers: 192.0.2.1 is in no network of eth0, which has 10.0.0.0/24, "
+            "10.1.0.0/16: what comes through a router is dropped without routed_peers, here and there"
+        ),
+    )
+    routed = replace(unicast, routed_peers=True)
+    assert unreachable_peers(settings_of(routed, config=Path("f.toml")), table) == ()
+    assert unreachable_peers(settings_of(virtual_host()), table) == ()

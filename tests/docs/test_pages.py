@@ -3,25 +3,43 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+import subprocess
+import sys
+from dataclasses import replace
+from ipaddress import ip_interface
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 import triocarp.core
-from tests.docs.pages import DOCS, EXAMPLES, HOSTS, lines_of_code, load, read
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from tests.core.hosts import Machine
+from tests.docs.pages import DOCS, EXAMPLES, HOSTS, ROOT, lines_of_code, load, read
+from triocarp.core import Link, Runner, Started, State
+from triocarp.core.journal import Header, LineJournal
+from triocarp.core.timing import SECOND
+from triocarp.daemon.config_file import read_node_config
+from triocarp.linux.interface_table import InterfaceTable
+from triocarp.linux.rtnetlink_messages import AddressReport, LinkReport
 
 FENCE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 DOCUMENTED = re.compile(r"^\.\. auto(?:class|data|exception|function):: triocarp\.core\.(\w+)$", re.MULTILINE)
 LINES_MAX = 40
+CONFIGURATION = """
+[[virtual_host]]
+interface = "eth0"
+vhid = 7
+password_file = "password"
+addresses = ["10.0.0.100/24"]
+source = "10.0.0.5"
+"""
 
 
 @pytest.mark.parametrize("example", sorted(EXAMPLES.glob("*.py")), ids=lambda example: example.stem)
 def test_the_page_has_the_programs_that_are_checked_and_run(example: Path) -> None:
-    """Each program beside the page stands in it, to the letter."""
-    assert example.read_text(encoding="utf-8") in FENCE.findall(read("embedding.md"))
+    """Each program beside the pages stands in one of them, to the letter."""
+    programs = [program for page in DOCS.glob("*.md") for program in FENCE.findall(read(page.name))]
+    assert example.read_text(encoding="utf-8") in programs
 
 
 @pytest.mark.parametrize("library", HOSTS)
@@ -50,9 +68,76 @@ def test_the_tests_on_the_page_pass(name: str) -> None:
     getattr(load(EXAMPLES / "test_my_host.py"), name)()
 
 
+def test_the_page_has_what_the_observer_says_of_a_real_failover() -> None:
+    """The example reads the capture that the page names, and the page shows what it prints."""
+    program, capture = EXAMPLES / "who_was_master.py", ROOT / "tests/vectors/09-ucarp-failover-sigkill.pcap"
+    said = subprocess.run(
+        [sys.executable, program, capture, "20", "10.99.0.252"],
+        input="secret\n",
+        capture_output=True,
+        check=True,
+        text=True,
+    ).stdout
+    page = read("observing.md")
+    assert "moved from 10.99.0.1 to 10.99.0.2" in said
+    assert f"```text\n{said}```\n" in page
+    assert f"{program.relative_to(ROOT)} {capture.relative_to(ROOT)} 20 10.99.0.252" in page
+
+
 def test_the_event_tables_are_up_to_date() -> None:
     """``docs/event-tables.md`` is what ``docs/event_tables.py`` writes; if not, run that script."""
     assert read("event-tables.md") == load(DOCS / "event_tables.py").write()
+
+
+def test_the_table_of_keys_is_up_to_date() -> None:
+    """``docs/configuration-keys.md`` is what ``docs/configuration_keys.py`` writes; if not, run that script."""
+    assert read("configuration-keys.md") == load(DOCS / "configuration_keys.py").write()
+
+
+def test_the_replay_on_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it is printed, in a directory with a configuration and the journal of what it made a host do."""
+    monkeypatch.chdir(tmp_path)
+    Path("password").write_text("secret\n", encoding="ascii")
+    Path("carpd.toml").write_text(CONFIGURATION, encoding="ascii")
+    config = read_node_config(Path("carpd.toml"))
+    machine = Machine(*config.virtual_hosts, seed=7)
+    with Path("carp.journal").open("w", encoding="ascii") as lines:
+        header = Header(triocarp="0", seed=7, clock="virtual", config=config)
+        journal = LineJournal(header, lambda line: print(line, end="", file=lines))
+        machine.runner = Runner(machine.node, replace(machine.record.ports, journal=journal))
+        machine.feed(Started())
+        machine.link(Link.UP)
+        machine.run_for(10 * SECOND)
+    program, *_ = FENCE.findall(read("journal.md"))
+    names: dict[str, Any] = {}
+    exec(program, names)  # noqa: S102 - it is our own page
+    (host,) = names["replayed"].node.virtual_hosts.values()
+    assert (names["replayed"].runs, host.state) == (1, State.MASTER)
+
+
+def test_the_configuration_in_the_readme_is_right(tmp_path: Path) -> None:
+    """On a host with both interfaces it is accepted, and its virtual hosts move together."""
+    (text,) = re.findall(
+        r"^```toml\n(.*?)^```$", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE | re.DOTALL
+    )
+    (tmp_path / "password").write_text("secret\n", encoding="ascii")
+    file = tmp_path / "carpd.toml"
+    file.write_text(text.replace("/etc/carpd.password", str(tmp_path / "password")), encoding="utf-8")
+    table = InterfaceTable()
+    for index, address in ((2, "10.0.0.1/24"), (2, "fe80::1/64"), (3, "192.168.7.2/24")):
+        table.apply(
+            LinkReport(
+                index=index,
+                name=f"eth{index - 2}",
+                link=Link.UP,
+                hardware_address=bytes(6),
+                loopback=False,
+                arp=True,
+            )
+        )
+        table.apply(AddressReport(index=index, address=ip_interface(address), present=True, port_id=0, number=0))
+    first, second = read_node_config(file, lambda: table).virtual_hosts
+    assert first.failover_group == second.failover_group != ""
 
 
 def test_the_reference_has_every_public_name_once() -> None:

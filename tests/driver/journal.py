@@ -22,6 +22,7 @@ from triocarp.core import (
     PortError,
     PortFailure,
     Ports,
+    RenewAddresses,
     Report,
     State,
     StateChanged,
@@ -94,7 +95,8 @@ class Journal:
     Attributes:
         engine: of its world.
         entries: each with its instant in nanoseconds.
-        failing: what each failing request raises: ``advertise``, ``goodbye``, ``announce``, ``hold``, ``release``.
+        failing: what each failing request raises: ``advertise``, ``goodbye``, ``announce``, ``hold``, ``renew``,
+            ``release``.
     """
 
     engine: Engine = field(default_factory=Engine)
@@ -144,8 +146,12 @@ class Journal:
         self._do("advertise").frames.send_packet(interface, packet)
 
     def hold(self, interface: str, addresses: tuple[IPInterface, ...], lease_s: int) -> None:
-        """Write down that addresses are held or renewed, and hold them."""
+        """Write down that addresses are held, and hold them."""
         self._do("hold").addresses.hold(interface, addresses, lease_s)
+
+    def renew(self, renewal: RenewAddresses) -> None:
+        """Write down that a lease is renewed, and renew it."""
+        self._do("renew").addresses.renew(renewal)
 
     def release(self, interface: str, addresses: tuple[IPInterface, ...]) -> None:
         """Write down that addresses are released, and release them."""

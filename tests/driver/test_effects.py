@@ -30,7 +30,7 @@ def test_effects_are_carried_out_in_order() -> None:
     run_for(4.5, host(config(), journal), journal.engine)
     until_cancelled = [entry for instant, entry in journal.entries if instant < 4.5 * SECOND]
     takeover = ["MASTER", "advertise", "hold", "announce"]
-    assert ["release", "BACKUP", *takeover, "advertise", "hold"] == until_cancelled
+    assert ["release", "BACKUP", *takeover, "advertise", "renew"] == until_cancelled
 
 
 def test_each_event_is_traced_before_it_is_fed() -> None:

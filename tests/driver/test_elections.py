@@ -10,8 +10,8 @@ from carpsim.engine import Engine
 from carpsim.segment import Segment
 from carpsim.virtual_time import DrivenHost
 from triocarp.core import Link, State, StopRequested, VirtualHostConfig
+from triocarp.core.hearing import STAGGER
 from triocarp.core.timing import ADVSKEW_UNIT, SECOND
-from triocarp.core.virtual_host import STAGGER
 
 from .journal import Journal, config, has_address, host, state
 

@@ -13,6 +13,7 @@ from triocarp.core import (
     PortFailure,
     Ports,
     ReleaseAddresses,
+    RenewAddresses,
     Report,
     Runner,
     Saying,
@@ -111,8 +112,8 @@ class Witness:
                     assert state is State.MASTER, "advertises though it is not master"
                 case SendAdvertisement():
                     assert state is not State.MASTER, "says last words while it is master"
-                case Announce() | HoldAddresses():
-                    assert state is State.MASTER, "announces or holds though it is not master"
+                case Announce() | HoldAddresses() | RenewAddresses():
+                    assert state is State.MASTER, "announces, holds or renews though it is not master"
                 case ReleaseAddresses():
                     assert state is not State.MASTER, "releases while it is master"
                 case _:
@@ -144,6 +145,11 @@ class Witness:
         assert lease_s * SECOND >= self._config.dead_time or lease_s > 0
         self._do()
         self._held = True
+
+    def renew(self, renewal: RenewAddresses) -> None:
+        """Renew leases."""
+        assert renewal.addresses == self._config.addresses
+        self._do()
 
     def release(self, interface: str, addresses: tuple[IPInterface, ...]) -> None:
         """Release the addresses."""

@@ -1,5 +1,6 @@
 """The wall clock cannot be set in a test: the machine has only one. So the clocks and the timer are given."""
 
+import ctypes
 import errno
 import os
 import socket
@@ -13,7 +14,7 @@ import trio
 from triocarp.core.events import WallClockChanged
 from triocarp.linux.clock import boottime
 from triocarp.linux.timerfd import CLOCK_REALTIME, TimerDescriptor
-from triocarp.linux.wall_clock import REPEATED_AFTER, WallClock
+from triocarp.linux.wall_clock import REPEATED_AFTER, WallClock, is_synchronised
 
 SECOND = 1_000_000_000
 NOON = 1_800_000_000 * SECOND
@@ -192,3 +193,9 @@ async def test_real_timer() -> None:
         assert time.time_ns() >= instant
         with pytest.raises(BlockingIOError):
             timer.read()
+
+
+def test_the_kernel_says_whether_the_clock_is_synchronised() -> None:
+    """As it says to those who only ask for the time (ntp_gettime(3), whose state 5 is TIME_ERROR)."""
+    state = ctypes.CDLL(None).ntp_gettimex(ctypes.create_string_buffer(256))
+    assert is_synchronised() == (state != 5)

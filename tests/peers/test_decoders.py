@@ -2,18 +2,28 @@ from __future__ import annotations
 
 import os
 import subprocess
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from carpsim import world as simulation
+from carpsim.faults import Stop
+from carpsim.pcap import Capture
+from carpsim.scenario import Scenario
 from tests.kernel.wire import VIP, Crafted, open_sender
+from tests.sim.recorder import Recorder
+from tests.sim.recorder import carpd as simulated_carpd
+from tests.sim.recorder import ucarp as simulated_ucarp
+from triocarp.core.timing import SECOND
 from triocarp.lab import clock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tests.kernel.daemons import Site
+    from tests.sim.recorder import Said
 
 pytestmark = pytest.mark.kernel
 
@@ -54,6 +64,59 @@ def recording(site: Site, tmp_path: Path) -> Path:
     file = tmp_path / "recording.pcap"
     site.wire.capture.write_pcap(file)
     return file
+
+
+@pytest.fixture
+def simulated(tmp_path: Path) -> tuple[Path, list[Said]]:
+    """Give a capture of a simulated world in which a carpd leaves and a ucarp takes over, and what was said."""
+    recorder = Recorder()
+    hosts = simulated_carpd("a", 1), simulated_ucarp("b", 2, advskew=20)
+    leaves = Stop(at=8 * SECOND, host="a")
+    world = simulation.World(Scenario(hosts=hosts, faults=(leaves,), duration=14 * SECOND), watchers=(recorder,))
+    file = tmp_path / "simulated.pcap"
+    with file.open("wb") as opened:
+        Capture(world.segments["lan"], opened)
+        world.run()
+    return file, recorder.said
+
+
+@pytest.mark.programs("tcpdump")
+def test_tcpdump_reads_what_is_simulated(simulated: tuple[Path, list[Said]]) -> None:
+    """Every advertisement at its nanosecond, with its values, and all checksums right."""
+    file, said = simulated
+    lines = output([*tcpdump(), "-tt", "--nano", "proto", "112"], stdin=file)
+    instants = [line.split()[0] for line in lines.splitlines() if "(112)" in line]
+    found = [line.strip() for line in lines.splitlines() if "CARPv2-advertise" in line]
+
+    assert len(found) == len(said) > 8
+    assert instants == [f"{each.at // SECOND}.{each.at % SECOND:09}" for each in said]
+    for line, each in zip(found, said, strict=True):
+        heard = each.advertisement
+        assert f"vhid={heard.vhid} advbase={heard.advbase_s} advskew={heard.advskew} " in line
+        assert f"counter={heard.counter}" in line
+    assert "bad" not in lines
+
+
+@pytest.mark.programs("tshark")
+def test_tshark_reads_what_is_simulated(simulated: tuple[Path, list[Said]]) -> None:
+    """It agrees on instants, values and checksums."""
+    file, said = simulated
+    fields = ("frame.time_epoch", "carp.vhid", "carp.advskew", "carp.adver_int", "carp.counter")
+    options = [option for field in (*fields, "carp.checksum.status") for option in ("-e", field)]
+    tshark = ["tshark", "-n", "-r", str(file), "-d", "ip.proto==112,carp", "-Y", "carp", "-T", "fields", *options]
+    found = [line.split("\t") for line in output(tshark).splitlines()]
+
+    assert [line[1:] for line in found] == [
+        [
+            str(each.advertisement.vhid),
+            str(each.advertisement.advskew),
+            str(each.advertisement.advbase_s),
+            str(each.advertisement.counter),
+            "1",
+        ]
+        for each in said
+    ]
+    assert [round(Decimal(line[0]) * SECOND) for line in found] == [each.at for each in said]
 
 
 @pytest.mark.programs("tcpdump")

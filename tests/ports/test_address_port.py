@@ -3,6 +3,7 @@ from ipaddress import IPv6Interface
 import pytest
 
 from tests.ports.worlds import HARDWARE_ADDRESS, INTERFACE, IPV4, IPV6, OTHER, OWN, Addressing, World
+from triocarp.core.effects import RenewAddresses
 from triocarp.core.events import AddressChanged, Link, LinkChanged
 from triocarp.core.family import IPInterface
 from triocarp.core.ports import PortError
@@ -10,6 +11,11 @@ from triocarp.core.reasons import PortFailure
 
 LEASE_S = 1000
 """Long, so that the seconds that a test takes do not count."""
+
+
+def renewal(*addresses: IPInterface, interface: str = INTERFACE) -> RenewAddresses:
+    """Return the effect that renews the lease of addresses, for twice as long."""
+    return RenewAddresses(interface=interface, vhid=7, addresses=addresses, lease_s=2 * LEASE_S)
 
 
 def leased(world: World, address: IPInterface) -> int:
@@ -90,6 +96,58 @@ async def test_lease_ends(world: World, of: Addressing) -> None:
     await world.reported(AddressChanged(interface=INTERFACE, address=of.vip, present=False))
 
     assert set(world.held()) == OWN
+
+
+async def test_renew(world: World, of: Addressing) -> None:
+    """A renewal gives a new lease to each address that is held, and is no news."""
+    world.addresses.hold(INTERFACE, (of.vip, of.second_vip), LEASE_S)
+
+    world.addresses.renew(renewal(of.vip, of.second_vip))
+
+    await world.leased_beyond(of.vip, LEASE_S)
+    await world.leased_beyond(of.second_vip, LEASE_S)
+    assert {*OWN, of.vip, of.second_vip} == set(world.held())
+    assert not world.changes()
+
+
+async def test_renew_what_was_released(world: World, of: Addressing) -> None:
+    """A renewal that is still under way when its address is released does not bring the address back."""
+    for _ in range(20):
+        world.addresses.hold(INTERFACE, (of.vip,), LEASE_S)
+        world.addresses.hold(INTERFACE, (of.second_vip,), LEASE_S)
+        world.addresses.renew(renewal(of.vip))
+        world.addresses.release(INTERFACE, (of.vip,))
+        world.addresses.renew(renewal(of.second_vip))
+        await world.leased_beyond(of.second_vip, LEASE_S)
+        assert of.vip not in world.held()
+
+
+async def test_renewal_that_fails(world: World, of: Addressing) -> None:
+    """It is told as an event; the other addresses are renewed, and none is lost."""
+    world.addresses.hold(INTERFACE, (of.vip, of.second_vip), LEASE_S)
+    world.refuse_second_address()
+    asked = renewal(of.vip, of.second_vip)
+
+    world.addresses.renew(asked)
+
+    failed = await world.failed_renewal()
+    assert (failed.effect, failed.failure) == (asked, PortFailure.NO_BUFFER)
+    assert str(of.second_vip) in failed.detail
+    await world.leased_beyond(of.vip, LEASE_S)
+    assert leased(world, of.second_vip) <= LEASE_S
+
+
+def test_renew_where_it_cannot_be(world: World, of: Addressing) -> None:
+    """What is known at once is raised at once: no interface, or another one that has the address."""
+    with pytest.raises(PortError) as caught:
+        world.addresses.renew(renewal(of.vip, interface="nowhere"))
+    assert caught.value.failure is PortFailure.NO_DEVICE
+
+    world.addresses.hold(INTERFACE, (of.vip,), LEASE_S)
+    world.somebody_adds(of.variants[0], OTHER)
+    with pytest.raises(PortError) as caught:
+        world.addresses.renew(renewal(of.vip))
+    assert caught.value.failure is PortFailure.ADDRESS_TAKEN
 
 
 def test_release(world: World, of: Addressing) -> None:

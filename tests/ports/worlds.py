@@ -23,7 +23,7 @@ from carpsim.host_network import HostNetwork
 from carpsim.segment import Segment
 from tests.ports.privilege import without_privileges
 from triocarp.core.configuration import CARP_GROUP, CARP_GROUP6
-from triocarp.core.events import AddressChanged, Link, LinkChanged
+from triocarp.core.events import AddressChanged, EffectFailed, Link, LinkChanged
 from triocarp.core.family import Family, IPAddress, IPInterface, family_of
 from triocarp.core.ports import AddressPort, FramePort
 from triocarp.core.reasons import PortFailure
@@ -37,7 +37,7 @@ from triocarp.linux.network_monitor import NetworkMonitor
 from triocarp.linux.packet_socket import PacketPort, PacketSocket
 from triocarp.linux.rtnetlink_messages import AddressReport
 
-Change = LinkChanged | AddressChanged
+Change = LinkChanged | AddressChanged | EffectFailed
 
 INTERFACE: Final = "eth0"
 OTHER: Final = "other"
@@ -103,6 +103,7 @@ BOTH: Final = (IPV4, IPV6)
 WATCHED: Final = tuple(address for of in BOTH for address in (of.vip, of.second_vip))
 
 _PATIENCE_S: Final = 10  # nothing here takes a second; a machine that is busy with other things may
+_STEP_S: Final = 0.001
 _OTHER_INDEX: Final = 50  # clear of the indices that eth0 gets
 
 
@@ -136,7 +137,11 @@ class World(Protocol):
         ...
 
     def refuse_second_address(self) -> None:
-        """Have the system lack the memory for the second address of the next call that holds some."""
+        """Have the system lack the memory for the second address of the next call that holds or renews some."""
+        ...
+
+    async def leased_beyond(self, address: IPInterface, seconds: int) -> None:
+        """Wait until an address of ``eth0`` is leased for longer than that."""
         ...
 
     def somebody_adds(self, address: IPInterface, interface: str = INTERFACE) -> None:
@@ -157,6 +162,10 @@ class World(Protocol):
 
     async def reported(self, change: Change) -> None:
         """Wait until something is reported, and pass over what is reported before it."""
+        ...
+
+    async def failed_renewal(self) -> EffectFailed:
+        """Wait until it is reported that a renewal has failed."""
         ...
 
 
@@ -239,7 +248,13 @@ class SimulatedWorld:
 
     def refuse_second_address(self) -> None:
         """Inject the failure."""
-        self._host.refuse_next("hold", None, PortFailure.NO_BUFFER)
+        for call in ("hold", "renew"):
+            self._host.refuse_next(call, None, PortFailure.NO_BUFFER)
+
+    async def leased_beyond(self, address: IPInterface, seconds: int) -> None:
+        """It must be so already."""
+        await trio.lowlevel.checkpoint()
+        assert (self.held()[address] or 0) > seconds
 
     def somebody_adds(self, address: IPInterface, interface: str = INTERFACE) -> None:
         """Put an address on the host."""
@@ -274,6 +289,12 @@ class SimulatedWorld:
             assert expiry is not None, f"{change} is never reported"
             self._engine.run_until(expiry)
         del self._reported[: self._reported.index(change) + 1]
+
+    async def failed_renewal(self) -> EffectFailed:
+        """Let the instant pass in which it is reported."""
+        await trio.lowlevel.checkpoint()
+        self._engine.run_until(self._engine.now)
+        return next(change for change in self._reported if isinstance(change, EffectFailed))
 
 
 class KernelWorld:
@@ -347,7 +368,7 @@ class KernelWorld:
         without_privileges(lambda: self._addresses.release(INTERFACE, (address,)))
 
     def refuse_second_address(self) -> None:
-        """Have the second request fail, as no kernel does on demand, and all others go to the kernel."""
+        """Have the second request from now on fail, as no kernel does on demand; all others go to the kernel."""
         carry_out, calls = NetlinkSocket.request, itertools.count(1)
 
         def request(netlink: NetlinkSocket, message: bytes) -> None:
@@ -356,6 +377,12 @@ class KernelWorld:
             carry_out(netlink, message)
 
         self._monkeypatch.setattr(NetlinkSocket, "request", request)
+
+    async def leased_beyond(self, address: IPInterface, seconds: int) -> None:
+        """Ask the kernel until it is so."""
+        with trio.fail_after(_PATIENCE_S):
+            while (self.held()[address] or 0) <= seconds:  # noqa: ASYNC110 - a renewal is news to nobody
+                await trio.sleep(_STEP_S)
 
     def somebody_adds(self, address: IPInterface, interface: str = INTERFACE) -> None:
         """Put an address on the host, and let the monitor hear of it."""
@@ -405,3 +432,10 @@ class KernelWorld:
         with trio.fail_after(_PATIENCE_S):
             while change not in self._monitor.read():
                 await self._monitor.wait_readable()
+
+    async def failed_renewal(self) -> EffectFailed:
+        """Wait for the thread that renews."""
+        with trio.fail_after(_PATIENCE_S):
+            while not (failed := self._addresses.read()):
+                await self._addresses.wait_readable()
+        return failed[0]

@@ -10,7 +10,14 @@ failures back, sleep until the deadline.
 
 from triocarp.core.advertisement import PROTOCOL, Advertisement, MalformedAdvertisementError, parse
 from triocarp.core.authentication import Authenticator, Keyring, covered_addresses
-from triocarp.core.configuration import CARP_GROUP, CARP_GROUP6, NodeConfig, VirtualHostConfig
+from triocarp.core.configuration import (
+    CARP_GROUP,
+    CARP_GROUP6,
+    Draft,
+    NodeConfig,
+    VirtualHostConfig,
+    problems_of_drafts,
+)
 from triocarp.core.datagram import read_datagram
 from triocarp.core.demotion import Demotion, DemotionCause
 from triocarp.core.dialect import (
@@ -50,6 +57,7 @@ from triocarp.core.events import (
     DemotionRequested,
     EffectFailed,
     Event,
+    ForgedReceived,
     HealthChanged,
     HookFinished,
     HookOutcome,
@@ -85,6 +93,7 @@ from triocarp.core.reports import (
 from triocarp.core.runner import Runner
 from triocarp.core.sealed_counter import SealVerdict
 from triocarp.core.sealing import Sealing
+from triocarp.core.sieve import Sieve
 from triocarp.core.statistics import Statistics
 from triocarp.core.transitions import TRANSITIONS, ForbiddenTransitionError, State
 from triocarp.core.transport import Transport
@@ -120,6 +129,7 @@ __all__ = [
     "DemotionRequested",
     "DemotionStyle",
     "Dialect",
+    "Draft",
     "DropReason",
     "Effect",
     "EffectFailed",
@@ -128,6 +138,7 @@ __all__ = [
     "Family",
     "FlapDamping",
     "ForbiddenTransitionError",
+    "ForgedReceived",
     "FramePort",
     "HealthChanged",
     "HoldAddresses",
@@ -166,6 +177,7 @@ __all__ = [
     "SealVerdict",
     "Sealing",
     "SendAdvertisement",
+    "Sieve",
     "Silence",
     "SourceMac",
     "Started",
@@ -186,5 +198,6 @@ __all__ = [
     "explain",
     "multicast_mac",
     "parse",
+    "problems_of_drafts",
     "read_datagram",
 ]

@@ -1,7 +1,7 @@
 """Holds, renews and releases the addresses of one virtual host, and insists when somebody else changes them."""
 
 from dataclasses import replace
-from typing import final
+from typing import Final, final
 
 from triocarp.core.address_guard import AddressGuard
 from triocarp.core.configuration import VirtualHostConfig
@@ -11,7 +11,10 @@ from triocarp.core.family import IPAddress
 from triocarp.core.outbox import Outbox
 from triocarp.core.reports import Notice
 from triocarp.core.timer_table import Timer, TimerTable
-from triocarp.core.timing import lease_seconds
+from triocarp.core.timing import SECOND, lease_seconds
+
+RENEWALS_OF_A_LEASE: Final = 3
+"""A lease is renewed when this part of it is used: if a renewal fails, there is time for two more."""
 
 
 @final
@@ -24,7 +27,7 @@ class AddressKeeping:
         timers: of the virtual host; `Timer.RELEASE` is kept here.
     """
 
-    __slots__ = ("_config", "_guard", "_hold", "_outbox", "_release", "_renew", "_timers", "_virtual")
+    __slots__ = ("_config", "_guard", "_hold", "_outbox", "_release", "_renew", "_renew_by", "_timers", "_virtual")
 
     def __init__(self, config: VirtualHostConfig, outbox: Outbox, timers: TimerTable) -> None:
         self._config = config
@@ -34,6 +37,7 @@ class AddressKeeping:
         self._virtual = {address.ip: address for address in config.addresses}
         # The effects that rarely change are made once.
         self._hold, self._renew = self._leased(config.lease_s)
+        self._renew_by = 0
         self._release = ReleaseAddresses(interface=config.interface, vhid=config.vhid, addresses=config.addresses)
 
     @property
@@ -41,26 +45,30 @@ class AddressKeeping:
         """Whether a release must be tried again."""
         return self._timers.due(Timer.RELEASE) is not None
 
-    def hold(self, interval: int) -> None:
+    def hold(self, interval: int, now: int) -> None:
         """Put the addresses on the interface.
 
         Args:
-            interval: until the lease will be renewed, in nanoseconds; a demoted host's is longer than configured.
+            interval: until the next advertisement, in nanoseconds; a demoted host's is longer than configured.
+            now: nanoseconds.
         """
         self._timers.cancel(Timer.RELEASE)
         self._set_lease(interval)
         if self._config.manages_addresses:
             self._outbox.add(self._hold)
+            self._begin_lease(now)
 
-    def renew(self, interval: int) -> None:
-        """Renew the lease.
+    def renew(self, interval: int, now: int) -> None:
+        """Renew the lease, unless the next advertisement is early enough for that.
 
         Args:
-            interval: until it will be renewed again, in nanoseconds.
+            interval: until the next advertisement, in nanoseconds.
+            now: nanoseconds.
         """
         self._set_lease(interval)
-        if self._config.manages_addresses:
+        if self._config.manages_addresses and now + interval > self._renew_by:
             self._outbox.add(self._renew)
+            self._begin_lease(now)
 
     def release(self, now: int) -> None:
         """Take the addresses off the interface.
@@ -85,7 +93,7 @@ class AddressKeeping:
 
         Args:
             address: which of the virtual ones.
-            interval: until the lease will be renewed, in nanoseconds.
+            interval: until the next advertisement, in nanoseconds.
             now: nanoseconds.
         """
         if not self._guard.insists(address, now):
@@ -128,6 +136,10 @@ class AddressKeeping:
         lease_s = lease_seconds(interval, self._config.dead_time)
         if lease_s != self._hold.lease_s:
             self._hold, self._renew = self._leased(lease_s)
+            self._renew_by = 0  # what the kernel has is another lease
+
+    def _begin_lease(self, now: int) -> None:
+        self._renew_by = now + self._hold.lease_s * SECOND // RENEWALS_OF_A_LEASE
 
     def _leased(self, lease_s: int) -> tuple[HoldAddresses, RenewAddresses]:
         interface, vhid, addresses = self._config.interface, self._config.vhid, self._config.addresses

@@ -1,19 +1,19 @@
 """What a host is told about itself: immutable, and checked whole when it is made."""
 
 import ipaddress
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields
 from ipaddress import IPv4Address, IPv6Address
-from typing import Final, Self, final
+from typing import Final, final
 
-from triocarp.core.dialect import UCARP, Dialect, SourceMac
+from triocarp.core.dialect import CARPD, DIALECTS, UCARP, Dialect, SourceMac
 from triocarp.core.family import Family, IPAddress, IPInterface, family_of
 from triocarp.core.flap_damping import FlapDamping
 from triocarp.core.problem import ConfigurationError, Problem
 from triocarp.core.sealing import Sealing
 from triocarp.core.timing import SECOND, advertisement_interval, dead_time, lease_seconds, overdue_interval
 from triocarp.core.transport import Transport
-from triocarp.core.virtual_host_problems import problems_of
+from triocarp.core.virtual_host_problems import problems_of, problems_of_draft
 
 CARP_GROUP: Final = ipaddress.IPv4Address("224.0.0.18")
 """The IPv4 multicast group of CARP and VRRP (IANA)."""
@@ -153,6 +153,12 @@ class VirtualHostConfig:
         return dead_time(self.advbase_s, advskew, self.dead_ratio, multiplies_advskew=multiplies)
 
     @property
+    def first_takeover(self) -> int:
+        """Nanoseconds of silence after which a host that has just started takes over."""
+        unheard = 2 * self.seal_window if self.sealing is Sealing.ENFORCE else 0
+        return max(self.hold_down, unheard + self.dead_time)
+
+    @property
     def overdue_interval(self) -> int:
         """Nanoseconds; a peer that advertises less often is replaced at once."""
         return overdue_interval(self.advbase_s, self.advskew or self._zero_interval, self.dead_ratio)
@@ -183,33 +189,75 @@ class NodeConfig:
         """Check what only shows when the virtual hosts stand side by side.
 
         Raises:
-            ConfigurationError: two virtual hosts with the same VHID on one interface, or with the same address.
+            ConfigurationError: two virtual hosts with the same VHID on one interface, or with the same address, or
+                of one failover group that could not go together.
         """
-        problems = tuple(_clashes(enumerate(self.virtual_hosts)))
+        problems = (*_clashes(enumerate(self.virtual_hosts)), *_disunities(enumerate(self.virtual_hosts)))
         if problems:
             raise ConfigurationError(problems)
 
-    @classmethod
-    def collect(cls, virtual_hosts: Iterable[Callable[[], VirtualHostConfig]]) -> Self:
-        """Make all virtual hosts, and name every problem of all of them at once.
 
-        Args:
-            virtual_hosts: each makes one.
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A virtual host of which not all is known, because some of what stands for it somewhere cannot be read.
 
-        Raises:
-            ConfigurationError: with every problem that was found, each with the path to its value.
-        """
-        problems: list[Problem] = []
-        sound: dict[int, VirtualHostConfig] = {}
-        for index, make in enumerate(virtual_hosts):
-            try:
-                sound[index] = make()
-            except ConfigurationError as error:
-                problems.extend(problem.within(_path(index)) for problem in error.problems)
-        problems.extend(_clashes(sound.items()))
-        if problems:
-            raise ConfigurationError(tuple(problems))
-        return cls(virtual_hosts=tuple(sound.values()))
+    Attributes:
+        fields: of `VirtualHostConfig`, by name, with values of the right types. The others have their defaults.
+        unknown: names of the fields that have a value which is not known.
+        incomplete: names of the fields with several values of which only those that stand in ``fields`` are known.
+    """
+
+    fields: Mapping[str, object]
+    unknown: frozenset[str] = frozenset()
+    incomplete: frozenset[str] = frozenset()
+
+
+def problems_of_drafts(drafts: Sequence[Draft]) -> tuple[Problem, ...]:
+    """Return every problem that there is whatever the unknown values are, each with the path to its value.
+
+    If there is none, and nothing is unknown, then `VirtualHostConfig` and `NodeConfig` accept it all.
+
+    Args:
+        drafts: all virtual hosts of one machine. In the paths they are ``virtual_hosts[0]`` and so on; an element
+            of an incomplete field has the place that it has among those that are known.
+    """
+    problems = [
+        problem.within(_path(index)) for index, draft in enumerate(drafts) for problem in _problems_of(draft)
+    ]
+    partial = [*enumerate(_partial(draft, draft.unknown) for draft in drafts)]
+    return (*problems, *_clashes(partial), *_disunities(partial))
+
+
+def _problems_of(draft: Draft) -> Iterator[Problem]:
+    if "dialect" not in draft.unknown:
+        yield from _problems_in_dialect(draft, {})
+        return
+    # What is wrong in every dialect is wrong, in the words of the one that knows most.
+    in_each = [
+        {(problem.setting, problem.value) for problem in _problems_in_dialect(draft, {"dialect": dialect})}
+        for dialect in DIALECTS.values()
+    ]
+    common = set.intersection(*in_each)
+    for problem in _problems_in_dialect(draft, {"dialect": CARPD}):
+        if (problem.setting, problem.value) in common:
+            yield problem
+
+
+def _problems_in_dialect(draft: Draft, dialect: Mapping[str, Dialect]) -> Iterator[Problem]:
+    known = Draft(fields={**draft.fields, **dialect})
+    unknown = draft.unknown - dialect.keys()
+    return problems_of_draft(_partial(known, unknown | draft.incomplete), _partial(known, unknown))
+
+
+def _partial(draft: Draft, unknown: frozenset[str]) -> VirtualHostConfig:
+    """Return an unchecked virtual host without the unknown fields: who looks at these gets an `AttributeError`."""
+    partial = object.__new__(VirtualHostConfig)
+    for each in fields(VirtualHostConfig):
+        value = draft.fields.get(each.name, each.default)
+        if value is not MISSING and each.name not in unknown:
+            object.__setattr__(partial, each.name, value)
+    return partial
 
 
 def _path(index: int) -> str:
@@ -217,11 +265,11 @@ def _path(index: int) -> str:
 
 
 def _clashes(virtual_hosts: Iterable[tuple[int, VirtualHostConfig]]) -> Iterator[Problem]:
-    """Yield what two virtual hosts may not have in common."""
+    """Yield what two virtual hosts may not have in common, as far as they are known."""
     numbers: dict[tuple[str, int], str] = {}
     holders: dict[tuple[str, IPAddress], str] = {}
     hosts = tuple(virtual_hosts)
-    for index, host in hosts:
+    for index, host in _that_know(hosts, "interface", "vhid"):
         path = _path(index)
         first = numbers.setdefault((host.interface, host.vhid), path)
         if first != path:
@@ -230,24 +278,70 @@ def _clashes(virtual_hosts: Iterable[tuple[int, VirtualHostConfig]]) -> Iterator
                 value=str(host.vhid),
                 accepted=f"a number that no other virtual host has on {host.interface}; {first} has it",
             )
-        for address in host.addresses:
+    for index, host in _that_know(hosts, "interface", "addresses"):
+        path = _path(index)
+        for place, address in enumerate(host.addresses):
             holder = holders.setdefault(_place(host, address.ip), path)
             if holder != path:
                 yield Problem(
-                    setting=f"{path}.addresses",
+                    setting=f"{path}.addresses[{place}]",
                     value=str(address.ip),
                     accepted=f"an address that {holder} does not have",
                 )
-    for index, host in hosts:
-        path = _path(index)
-        for family, source in host.sources.items():
-            holder = holders.get(_place(host, source), path)
+    for setting in ("source", "source6"):
+        for index, host in _that_know(hosts, "interface", setting):
+            path = _path(index)
+            source: IPAddress | None = getattr(host, setting)
+            holder = path if source is None else holders.get(_place(host, source), path)
             if holder != path:
                 yield Problem(
-                    setting=f"{path}.source" if family is Family.IPV4 else f"{path}.source6",
+                    setting=f"{path}.{setting}",
                     value=str(source),
                     accepted=f"the host's own address, not the virtual one of {holder}: that one moves",
                 )
+
+
+def _that_know(
+    hosts: Iterable[tuple[int, VirtualHostConfig]], *settings: str
+) -> Iterator[tuple[int, VirtualHostConfig]]:
+    """Yield the virtual hosts that have all of these fields: a draft may lack some."""
+    return ((index, host) for index, host in hosts if all(hasattr(host, setting) for setting in settings))
+
+
+def _disunities(virtual_hosts: Iterable[tuple[int, VirtualHostConfig]]) -> Iterator[Problem]:
+    """Yield what keeps the members of a failover group from going together."""
+    first_of: dict[str, tuple[int, VirtualHostConfig]] = {}
+    first_on: dict[tuple[str, str], tuple[int, VirtualHostConfig]] = {}
+    settings = ("interface", "failover_group", "sealing", "seal_window", "ignore_carrier")
+    for index, host in _that_know(virtual_hosts, *settings):
+        if not host.failover_group:
+            continue
+        path, group = _path(index), host.failover_group
+        first, other = first_of.setdefault(group, (index, host))
+        enforces = Sealing.ENFORCE in (host.sealing, other.sealing)
+        if enforces and host.sealing is not other.sealing:
+            yield Problem(
+                setting=f"{path}.sealing",
+                value=host.sealing.value,
+                accepted=f"{other.sealing.value}, as {_path(first)} has it, which is of the same failover group: "
+                "who enforces seals believes nobody at first and takes over later, so the group would start in "
+                "two parts (unsealed_peers names hosts that need not seal)",
+            )
+        elif enforces and host.seal_window != other.seal_window:
+            yield Problem(
+                setting=f"{path}.seal_window",
+                value=f"{host.seal_window / SECOND:g} s",
+                accepted=f"{other.seal_window / SECOND:g} s, as {_path(first)} has it, which is of the same "
+                "failover group: with another window the group would start in two parts",
+            )
+        first, other = first_on.setdefault((group, host.interface), (index, host))
+        if host.ignore_carrier != other.ignore_carrier:
+            yield Problem(
+                setting=f"{path}.ignore_carrier",
+                value="yes" if host.ignore_carrier else "no",
+                accepted=f"the same as {_path(first)}, of the same failover group on {host.interface}: without "
+                "carrier one would go and the other stay",
+            )
 
 
 def _place(host: VirtualHostConfig, address: IPAddress) -> tuple[str, IPAddress]:

@@ -37,10 +37,12 @@ class DemotionChange:
     Attributes:
         causes: those whose amounts have changed.
         hand_over_for: the one for which masters hand over, if such a one has begun.
+        is_better: whether the host counts as better than before.
     """
 
     causes: frozenset[DemotionCause]
     hand_over_for: DemotionCause | None
+    is_better: bool
 
 
 @final
@@ -59,13 +61,14 @@ class Demotion:
         total: the sum of all causes; may be negative.
     """
 
-    __slots__ = ("_amounts", "_begun", "_causes", "total", "weight")
+    __slots__ = ("_amounts", "_begun", "_causes", "_total_before", "total", "weight")
 
     def __init__(self, weight: int) -> None:
         self.weight = weight
         self._amounts: dict[tuple[DemotionCause, str], int] = {}
         self._causes: set[DemotionCause] = set()
         self._begun: DemotionCause | None = None
+        self._total_before = 0
         self.total = 0
 
     @property
@@ -102,7 +105,9 @@ class Demotion:
         """Return what has changed since this was last asked; None if nothing has."""
         if not self._causes:
             return None
-        change = DemotionChange(causes=frozenset(self._causes), hand_over_for=self._begun)
+        is_better = self.total < self._total_before
+        change = DemotionChange(causes=frozenset(self._causes), hand_over_for=self._begun, is_better=is_better)
+        self._total_before = self.total
         self._causes.clear()
         self._begun = None
         return change

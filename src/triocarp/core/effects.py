@@ -75,7 +75,9 @@ class HoldAddresses:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenewAddresses:
-    """Renew the lease of addresses that are held.
+    """Renew the lease of addresses that are held. What others took off meanwhile may come back by that, or not.
+
+    Nothing waits for it, so it may be carried out later; but never after a `ReleaseAddresses` that follows it.
 
     Attributes:
         interface: where.

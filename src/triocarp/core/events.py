@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TypeAlias, final
 
 from triocarp.core.effects import Action, Hook
-from triocarp.core.family import IPAddress, IPInterface
+from triocarp.core.family import Family, IPAddress, IPInterface
 from triocarp.core.reasons import DropReason, PortFailure
 
 
@@ -65,6 +65,24 @@ class PacketUnreadable:
     interface: str
     reason: DropReason
     source: IPAddress | None = None
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForgedReceived:
+    """Advertisements that nobody with our password and addresses had signed, so many that a `Sieve` took them.
+
+    Attributes:
+        interface: where.
+        vhid: that they claim; of one of our virtual hosts.
+        family: over which.
+        count: how many, 1 or more.
+    """
+
+    interface: str
+    vhid: int
+    family: Family
+    count: int
 
 
 @final
@@ -234,6 +252,7 @@ Event: TypeAlias = (
     | TimerExpired
     | PacketReceived
     | PacketUnreadable
+    | ForgedReceived
     | LinkChanged
     | AddressChanged
     | HookFinished

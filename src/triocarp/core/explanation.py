@@ -50,6 +50,7 @@ _DROPS = {
     DropReason.UNSEALED: "its counter is not sealed",
     DropReason.ALTERED: "it was altered after it had been sealed",
     DropReason.STALE: "it was sealed too long ago, or by a clock that is apart from ours",
+    DropReason.UNPROVEN: "not believed yet: we do not listen for long enough to tell it from a replay",
     DropReason.REPLAYED: "it was heard before: a replay",
 }
 
@@ -62,6 +63,7 @@ _REJECTED = {
     DropReason.UNSEALED: "for not being sealed",
     DropReason.ALTERED: "for being altered",
     DropReason.STALE: "for being stale",
+    DropReason.UNPROVEN: "because we had not listened for long enough to believe anybody",
     DropReason.REPLAYED: "for being replayed",
 }
 
@@ -103,7 +105,8 @@ def explain(report: Report) -> str:
 def _explain_drop(report: PacketDropped) -> str:
     sender = f" from {report.source}" if report.source else ""
     number = "" if report.vhid is None else f" for VHID {report.vhid}"
-    sentence = f"dropped a packet{sender}{number}: {_DROPS[report.reason]}"
+    what = "a packet" if report.count == 1 else f"{report.count} packets"
+    sentence = f"dropped {what}{sender}{number}: {_DROPS[report.reason]}"
     if report.reason is DropReason.BAD_TTL:
         return f"{sentence} (TTL {report.ttl} in the place of 255)"
     if report.reason is DropReason.BAD_DESTINATION:

@@ -11,6 +11,7 @@ from triocarp.core.outbox import Outbox
 from triocarp.core.preference import Preference
 from triocarp.core.reasons import DropReason
 from triocarp.core.reports import Notice
+from triocarp.core.sealing import Sealing
 from triocarp.core.statistics import Statistics
 from triocarp.core.timer_table import MASTER_DOWN, Timer, TimerTable
 
@@ -47,14 +48,17 @@ class Listening:
     """
 
     __slots__ = (
+        "_believing_from",
         "_config",
         "_dead_time",
+        "_deaf",
         "_either",
         "_heard_at",
         "_hold_down",
         "_outbox",
         "_peers",
         "_rejected",
+        "_silent",
         "_statistics",
         "_timers",
         "_worse_since",
@@ -78,8 +82,11 @@ class Listening:
         self._either = config.dialect.silence is Silence.OF_EITHER_FAMILY
         self._heard_at: dict[Family, int] = {}
         self._peers: dict[Family, IPAddress] = {}
+        self._silent: set[Family] = set()  # those of which it was told
         self._rejected: dict[Family, Counter[DropReason]] = {family: Counter() for family in Family}
         self._worse_since: int | None = None
+        self._deaf = config.sealing is Sealing.ENFORCE
+        self._believing_from: int | None = None
         self.peer: IPAddress | None = None
 
     @property
@@ -90,8 +97,19 @@ class Listening:
             return None
         return min(due) if self._either else max(due)
 
+    def believe_from(self, instant: int) -> None:
+        """Take note of when every master will be believed: what nobody could believe before was no silence.
+
+        A master that is believed earlier counts from then on, and so does its silence.
+
+        Args:
+            instant: nanoseconds.
+        """
+        self._deaf = False
+        self._believing_from = instant
+
     def begin(self, now: int, peer: IPAddress | None) -> None:
-        """Wait anew, for the dead time at least, over every family.
+        """Wait anew, for the dead time at least, over every family; for ever, where nobody can be believed.
 
         Args:
             now: nanoseconds.
@@ -99,26 +117,32 @@ class Listening:
         """
         self.peer = peer
         self._peers.clear()
+        self._silent.clear()
         for rejected in self._rejected.values():
             rejected.clear()
         self._worse_since = None
         self._timers.cancel(Timer.MASTER_LEAVING)
+        if self._deaf:
+            self._outbox.notice(Notice.NO_WALL_CLOCK)
+            return
+        begun = now if self._believing_from is None else max(now, self._believing_from)
         for family in self._config.sources:
             self._heard_at[family] = now
-            self._timers.set(MASTER_DOWN[family], self._hold_down.not_before(now + self._dead_time))
+            self._timers.set(MASTER_DOWN[family], self._hold_down.not_before(begun + self._dead_time))
 
     def end(self) -> None:
         """Wait no more: the host becomes master, or takes no part."""
         self._timers.cancel(*MASTER_DOWN.values(), Timer.MASTER_LEAVING)
 
-    def reject(self, reason: DropReason, family: Family) -> None:
-        """Take note of a packet that was dropped.
+    def reject(self, reason: DropReason, family: Family, count: int = 1) -> None:
+        """Take note of packets that were dropped.
 
         Args:
             reason: why.
-            family: of the packet.
+            family: over which they came.
+            count: how many.
         """
-        self._rejected[family][reason] += 1
+        self._rejected[family][reason] += count
 
     def hear(self, peer: IPAddress, family: Family, interval: int, preference: Preference, now: int) -> None:
         """Take note of a master's advertisement, and wait for the next one over the same family.
@@ -131,10 +155,12 @@ class Listening:
             now: nanoseconds.
         """
         due = self._timers.due(MASTER_DOWN[family])
-        if due is None:
+        if family in self._silent:
+            self._silent.remove(family)
             self._outbox.notice(Notice.FAMILY_HEARD, peer=peer, detail=str(family))
-        elif peer == self._peers.get(family):
+        elif due is not None and peer == self._peers.get(family):
             self._measure_margin(peer, due - now, now - self._heard_at[family], interval)
+        self._tell_silence(peer, family)
         self.expect(peer, family, interval, preference, now)
 
     def expect(self, peer: IPAddress, family: Family, interval: int, preference: Preference, now: int) -> None:
@@ -185,10 +211,20 @@ class Listening:
             return MasterDown(self._peers.get(family), silence, rejected, f"over {family}")
         others = [self._timers.due(timer) for other, timer in MASTER_DOWN.items() if other is not family]
         if any(instant is not None and instant > now for instant in others):
-            self._outbox.notice(Notice.FAMILY_SILENT, peer=self.peer, detail=str(family))
             return None
         all_rejected = sum(self._rejected.values(), Counter[DropReason]())
         return MasterDown(self.peer, now - max(self._heard_at.values()), _sorted(all_rejected), "")
+
+    def _tell_silence(self, peer: IPAddress, heard: Family) -> None:
+        """Tell of families over which nothing is heard any more, now that a master is heard over another one.
+
+        Not when their dead timers expire: a master that is lost falls silent over all of them, one by one.
+        """
+        for family in self._config.sources:
+            silent = family is not heard and self._timers.due(MASTER_DOWN[family]) is None
+            if silent and family not in self._silent:
+                self._silent.add(family)
+                self._outbox.notice(Notice.FAMILY_SILENT, peer=peer, detail=str(family))
 
     def _patience(self, interval: int, preference: Preference) -> int:
         """Return how long to wait for a master that has just been heard, in nanoseconds.

@@ -22,6 +22,7 @@ from triocarp.core.events import (
     DemotionRequested,
     EffectFailed,
     Event,
+    ForgedReceived,
     HealthChanged,
     HookFinished,
     LinkChanged,
@@ -36,6 +37,7 @@ from triocarp.core.events import (
 )
 from triocarp.core.reasons import DropReason
 from triocarp.core.reports import PacketDropped, Stopped
+from triocarp.core.sieve import Sieve
 from triocarp.core.statistics import Statistics
 from triocarp.core.virtual_host import HostEvent, VirtualHost
 
@@ -71,7 +73,7 @@ class FailoverGroup:
         # What a member does may change the demotion again, once each: an advertisement ends a row of failed ones.
         while (change := self.demotion.take_change()) is not None:
             if len(self.members) > 1 or not change.causes <= _TOLD_BY_THE_STATE:
-                effects += self.members[0].tell_demotion()
+                effects += self.members[0].tell_demotion(is_better=change.is_better)
             for member in self.members:
                 effects += member.follow_demotion(change.hand_over_for, now)
         return tuple(effects)
@@ -124,6 +126,15 @@ class Node:
         """The failover groups by name, for looking only; ``VHID@INTERFACE`` where a virtual host is alone."""
         return MappingProxyType(self._groups)
 
+    def sieve(self, interface: str) -> Sieve:
+        """Return a sieve for what a driver receives through an interface.
+
+        Args:
+            interface: its name.
+        """
+        on_it = {vhid: host.receiver for (name, vhid), host in self._hosts.items() if name == interface}
+        return Sieve(interface, on_it)
+
     @property
     def stopped(self) -> bool:
         """Whether every virtual host has left and `Stopped` has been reported."""
@@ -174,6 +185,11 @@ class Node:
         match event:
             case PacketUnreadable():
                 return self._drop(event, event.reason)
+            case ForgedReceived():
+                (host,) = hosts
+                effects = host.reject_forged(event, now)
+                self._note_deadline(host)
+                return effects + self._follow(self._group_of[host], now)
             case StopRequested():
                 self._stopping = True
             case TimerExpired() if self._has_stopped():
@@ -192,7 +208,7 @@ class Node:
                 return self._due(now)
             case LinkChanged() | AddressChanged():
                 return [host for host in self._in_order if host.config.interface == event.interface]
-            case HookFinished():
+            case HookFinished() | ForgedReceived():
                 return (self._host(event.interface, event.vhid),)
             case EffectFailed():
                 return (self._host(event.effect.interface, event.effect.vhid),)

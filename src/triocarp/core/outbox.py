@@ -94,6 +94,15 @@ class Outbox:
             )
         )
 
+    def forged(self, count: int) -> None:
+        """Report packets that a sieve has dropped.
+
+        Args:
+            count: how many.
+        """
+        reason = DropReason.BAD_AUTHENTICATION
+        self._effects.append(PacketDropped(interface=self._interface, reason=reason, vhid=self._vhid, count=count))
+
     def notice(
         self,
         notice: Notice,
@@ -123,16 +132,20 @@ class Outbox:
         if hook is not None:
             self._effects.append(RunHook(interface=self._interface, vhid=self._vhid, hook=hook))
 
-    def peer_notice(self, notice: Notice, peer: IPAddress, now: int) -> None:
+    def peer_notice(
+        self, notice: Notice, peer: IPAddress, now: int, *, failure: PortFailure | None = None, detail: str = ""
+    ) -> None:
         """Report something about a peer, unless the same was reported within a minute.
 
         Args:
             notice: what.
             peer: who.
             now: nanoseconds.
+            failure: the failure, if there was one.
+            detail: more words.
         """
         if self._limit.admits(notice, peer, now):
-            self.notice(notice, peer=peer)
+            self.notice(notice, peer=peer, failure=failure, detail=detail)
 
     def two_masters(self, peer: IPAddress, other: IPAddress | None, since: int, until: int | None = None) -> None:
         """Report two masters; the arguments are those of `TwoMasters`."""

@@ -1,14 +1,14 @@
 """What a host needs from the world: the ports through which a `Runner` carries out effects.
 
 The real ones live in ``triocarp.linux`` and ``triocarp.daemon``, the simulated ones in ``carpsim``; one suite
-of tests holds both to what is written here. No port ever waits: what takes time (a script) is started here and
-reported later as an event.
+of tests holds both to what is written here. What takes time (a script, the renewal of a lease) is
+started here, and its end or its failure is reported later as an event.
 """
 
 from dataclasses import dataclass
 from typing import Protocol, final
 
-from triocarp.core.effects import Effect, Hook
+from triocarp.core.effects import Effect, Hook, RenewAddresses
 from triocarp.core.events import Event
 from triocarp.core.family import IPInterface
 from triocarp.core.reasons import PortFailure
@@ -62,7 +62,7 @@ class FramePort(Protocol):
 
 
 class AddressPort(Protocol):
-    """Changes the addresses of interfaces, of both families. Every call is complete when it returns.
+    """Changes the addresses of interfaces, of both families. `hold` and `release` are complete when they return.
 
     An IPv6 address can be used as soon as it is there, without duplicate address detection (RFC 4862, section
     5.4), which would make it wait for a second. Mastership is what makes it unique.
@@ -83,6 +83,22 @@ class AddressPort(Protocol):
                 address), `NO_BUFFER` or `OTHER`.
         """
         ...
+
+    def renew(self, renewal: RenewAddresses) -> None:
+        """Renew the lease of addresses that were held, without waiting for it.
+
+        Linux makes whoever changes an address wait while anybody else on the machine changes a network, and the
+        next advertisement must not wait. So a port may do this later, beside everything else; what fails then
+        becomes an `EffectFailed` event. What is released meanwhile stays released. A port that nobody holds up
+        may leave this as it is.
+
+        Args:
+            renewal: the effect.
+
+        Raises:
+            PortError: what is known at once, as for `hold`.
+        """
+        self.hold(renewal.interface, renewal.addresses, renewal.lease_s)
 
     def release(self, interface: str, addresses: tuple[IPInterface, ...]) -> None:
         """Take addresses off an interface, whatever prefix length they have there.

@@ -52,6 +52,7 @@ class DropReason(enum.Enum):
     UNSEALED = "unsealed"
     ALTERED = "altered"
     STALE = "stale"
+    UNPROVEN = "unproven"
     REPLAYED = "replayed"
 
 

@@ -26,6 +26,7 @@ DROPPED_FOR: Final = {
     SealVerdict.UNSEALED: DropReason.UNSEALED,
     SealVerdict.ALTERED: DropReason.ALTERED,
     SealVerdict.STALE: DropReason.STALE,
+    SealVerdict.UNPROVEN: DropReason.UNPROVEN,
     SealVerdict.REPLAYED: DropReason.REPLAYED,
 }
 """Why an advertisement whose seal is not as it must be is dropped."""
@@ -71,12 +72,15 @@ class Receiver:
         "_any_ttl",
         "_config",
         "_destinations",
+        "_destinations_packed",
         "_diagnoses",
         "_diagnosing_since",
         "_judge",
         "_keyring",
         "_own",
+        "_own_packed",
         "_peers",
+        "_peers_packed",
         "_seals",
         "_unsealed_peers",
         "seals_seen",
@@ -90,6 +94,10 @@ class Receiver:
         self._own = frozenset(config.sources.values())
         self._destinations = self._own if unicast else frozenset(config.destinations)
         self._peers = frozenset(config.peers) if unicast else None
+        # The same as they stand in a packet.
+        self._own_packed = frozenset(address.packed for address in self._own)
+        self._destinations_packed = frozenset(address.packed for address in self._destinations)
+        self._peers_packed = None if self._peers is None else frozenset(peer.packed for peer in self._peers)
         self._any_ttl = config.routed_peers
         self._unsealed_peers = frozenset(config.unsealed_peers)
         self._judge: SealJudge | None = None
@@ -103,8 +111,8 @@ class Receiver:
         Args:
             wall: now, in nanoseconds since the Unix epoch.
         """
-        since = wall if self._config.sealing is Sealing.ENFORCE else None
-        self._judge = SealJudge(self._seals, window=self._config.seal_window, trusted_since=since)
+        observed = self._config.sealing is Sealing.OBSERVE
+        self._judge = SealJudge(self._seals, window=self._config.seal_window, since=wall, believes_past=observed)
 
     def judge(
         self, packet: PacketReceived, advertisement: Advertisement, now: int, offset: int | None
@@ -133,6 +141,30 @@ class Receiver:
         if self._config.sealing is Sealing.OFF:
             return Judgement(None, key) if key else _BELIEVED
         return self._judge_seal(packet, advertisement, None if offset is None else now + offset, key)
+
+    def is_flooded(self, now: int) -> bool:
+        """Return whether so many packets were signed by nobody that no more get a closer look at present.
+
+        Args:
+            now: nanoseconds.
+        """
+        return self._diagnoses > DIAGNOSES and now - self._diagnosing_since < SECOND
+
+    def is_forged(self, source: bytes, destination: bytes, counter: int, digest: bytes) -> bool:
+        """Return whether an advertisement with the right TTL would be dropped for its signature and nothing else.
+
+        Args:
+            source: the IP source address, packed.
+            destination: the IP destination address, packed.
+            counter: as received.
+            digest: as received, 20 bytes.
+        """
+        return (
+            source not in self._own_packed
+            and destination in self._destinations_packed
+            and (self._peers_packed is None or source in self._peers_packed)
+            and self._keyring.key_of(counter, digest) is None
+        )
 
     def excuses(self, verdict: SealVerdict, peer: IPAddress) -> bool:
         """Return whether a seal may be like that, since the peer is one of those that do not seal.
@@ -163,7 +195,7 @@ class Receiver:
         enforced = self._config.sealing is Sealing.ENFORCE
         if self._judge is None or wall is None:
             # Without a clock nothing can be told from what was sent yesterday.
-            return Judgement(DropReason.STALE if enforced else None, key)
+            return Judgement(DropReason.UNPROVEN if enforced else None, key)
         sealed = Sealed(
             vhid=advertisement.vhid,
             advbase_s=advertisement.advbase_s,

@@ -40,7 +40,7 @@ class StateChanged:
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PacketDropped:
-    """Report that a received packet was dropped.
+    """Report that a received packet was dropped, or many for the same reason.
 
     Attributes:
         interface: where it was received.
@@ -49,6 +49,7 @@ class PacketDropped:
         vhid: the VHID that it claims, where that could be read.
         destination: its IP destination address, where that could be read.
         ttl: its time to live, or hop limit, where that could be read.
+        count: how many packets; of many, what differs from one to another is left out.
     """
 
     interface: str
@@ -57,6 +58,7 @@ class PacketDropped:
     vhid: int | None = None
     destination: IPAddress | None = None
     ttl: int | None = None
+    count: int = 1
 
 
 @enum.unique
@@ -73,7 +75,8 @@ class Notice(enum.Enum):
     HOOK_FAILED = "a script failed"
     SEND_FAILED = "a frame could not be sent"
     HOLDING_BACK = "the addresses could not be held: not trying again until the back-off is over"
-    DEMOTED = "the host counts as worse now, or as better again"
+    DEMOTED = "the host counts as worse than before"
+    RECOVERED = "the host counts as better than before"
     FLAPPING = "mastership was lost too often: not preempting for a while"
     FAMILY_SILENT = "nothing is heard any more over one address family, while the master is heard over the other"
     FAMILY_HEARD = "the master is heard again over both address families"
@@ -81,6 +84,10 @@ class Notice(enum.Enum):
     OTHER_ADDRESSES = "a host has our VHID and password but other virtual addresses: every host must have the same"
     VRRP_SAME_NUMBER = "a VRRP router has our number: both use the same virtual MAC; choose another VHID"
     OTHER_PASSWORD = "a host signs with the other password: its change is not complete"  # noqa: S105 - words
+    NO_WALL_CLOCK = (
+        "sealing is enforced, and the time of day is not known: nobody is believed, and this host does not become "
+        "master before it is"
+    )
     UNSEALED = "a host does not seal its counters"
     ALTERED = "an advertisement was altered on its way: somebody on the segment forges"
     STALE = "an advertisement comes too late or too early: somebody replays, or a clock is wrong"
@@ -96,7 +103,7 @@ class Noticed:
         interface: of the virtual host.
         vhid: of the virtual host.
         notice: what.
-        peer: whose doing it is, if a peer's.
+        peer: whom it is about, if a peer.
         failure: the failure, if there was one.
         detail: more words: an address, the failed port's own words, a time.
     """
@@ -117,10 +124,12 @@ class TwoMasters:
     Attributes:
         interface: of the virtual host.
         vhid: of the virtual host.
-        peer: the one master.
+        peer: the one master. One that is heard over both address families is named by the one over which it was
+            heard first.
         other: the other one; None if that is this host.
         since: nanoseconds; when both had been heard for the first time.
-        until: nanoseconds; when one of them was last heard, or yielded. None while it goes on.
+        until: nanoseconds; when one of them was last heard: what it said may have been that it leaves, or what
+            made this host yield to it. None while it goes on.
     """
 
     interface: str

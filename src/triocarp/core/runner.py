@@ -113,8 +113,10 @@ class Runner:
                     ports.frames.send(effect.interface, effect.ethernet_header + effect.packet)
                 else:
                     ports.frames.send_packet(effect.interface, effect.packet)
-            case HoldAddresses() | RenewAddresses():
+            case HoldAddresses():
                 ports.addresses.hold(effect.interface, effect.addresses, effect.lease_s)
+            case RenewAddresses():
+                ports.addresses.renew(effect)
             case ReleaseAddresses():
                 ports.addresses.release(effect.interface, effect.addresses)
             case Announce():

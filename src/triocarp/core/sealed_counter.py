@@ -68,8 +68,12 @@ class SealVerdict(enum.Enum):
     """The tick lies within the window, but the tag is wrong: somebody changed what CARP leaves open."""
 
     STALE = "stale"
-    """The tag is right, but the tick lies outside the window or before what is trusted: an old advertisement
-    sent again, or the two wall clocks are apart."""
+    """The tag is right, but the tick lies outside the window, or before what had to be forgotten: an old
+    advertisement sent again, or the two wall clocks are apart."""
+
+    UNPROVEN = "unproven"
+    """The tag is right, and the tick lies within the window, but we have not listened for long enough to know
+    whether it was sent before."""
 
     REPLAYED = "replayed"
     """The tag is right and the tick lies within the window, but this or a later one was accepted before."""
@@ -219,22 +223,27 @@ class SealJudge:
         seals: one for each password in force. While a password is being replaced there are two.
         window: how far the tick of an advertisement may be from our own wall clock, before it and after it, in
             nanoseconds; 1 to `WINDOW_LIMIT`. Rounded up to whole ticks.
-        trusted_since: when this receiver began to listen, by its wall clock, in nanoseconds since the Unix
-            epoch. No tick up to a window after it is trusted, so that nothing sent earlier, which we cannot
-            remember, counts now. None where replays from before the start need not be refused.
+        since: when this receiver began to listen, by its wall clock, in nanoseconds since the Unix epoch.
+        believes_past: take what may have been sent before that for genuine, too. Else no tick up to a window
+            after it is trusted, so that nothing sent earlier, which we cannot remember, counts now.
 
     Raises:
         ValueError: the window is out of its range.
     """
 
-    __slots__ = ("_last", "_seals", "_trusted_after", "_window")
+    __slots__ = ("_believes_past", "_forgotten", "_last", "_seals", "_unseen", "_window")
 
-    def __init__(self, seals: Sequence[CounterSeal], *, window: int, trusted_since: int | None) -> None:
+    def __init__(
+        self, seals: Sequence[CounterSeal], *, window: int, since: int, believes_past: bool = False
+    ) -> None:
         if not 0 < window <= WINDOW_LIMIT:
             raise ValueError(f"the window for sealed counters is {window} ns; it must be 1 to {WINDOW_LIMIT} ns")
         self._seals = tuple(seals)
         self._window = -(-window // TICK)
-        self._trusted_after = -1 if trusted_since is None else tick_at(trusted_since) + self._window
+        # The last tick that can have been sealed before we listened, by a clock that is a window ahead.
+        self._unseen = tick_at(since) + self._window
+        self._believes_past = believes_past
+        self._forgotten = -1
         self._last: dict[bytes, tuple[int, int]] = {}  # by packed source address: tick and counter
 
     def judge(self, counter: int, fields: Sealed, wall: int) -> SealVerdict:
@@ -257,7 +266,9 @@ class SealJudge:
         remembered = self._last.get(fields.source.packed)
         if remembered is not None and tick <= remembered[0]:
             return SealVerdict.REPLAYED
-        return SealVerdict.GENUINE if tick > self._trusted_after else SealVerdict.STALE
+        if tick <= self._forgotten:
+            return SealVerdict.STALE
+        return SealVerdict.GENUINE if self._believes_past or tick > self._unseen else SealVerdict.UNPROVEN
 
     def accept(self, counter: int, fields: Sealed, wall: int) -> None:
         """Remember an advertisement, so that neither it nor an earlier one of its source is genuine again.
@@ -275,7 +286,7 @@ class SealJudge:
         self._last[source] = max((tick, counter), self._last.get(source, (tick, counter)))
         if len(self._last) > SOURCES_MAX:
             oldest = min(self._last, key=self._last.__getitem__)
-            self._trusted_after = max(self._trusted_after, self._last.pop(oldest)[0])
+            self._forgotten = max(self._forgotten, self._last.pop(oldest)[0])
 
     def _open(self, counter: int, fields: Sealed, near: int) -> int | None:
         """Return the tick of a counter that any of our seals made, nearest to another tick; None if none did."""
@@ -290,8 +301,12 @@ class SealJudge:
         # One epoch off is what a hardware clock in local time looks like, or yesterday's advertisement.
         if any(self._open(counter, fields, near) is not None for near in (now - EPOCH, now + EPOCH)):
             return SealVerdict.STALE
-        if abs(_nearest_tick(counter, now) - now) > self._window:
+        tick = _nearest_tick(counter, now)
+        if abs(tick - now) > self._window:
             return SealVerdict.UNSEALED
         # ucarp and FreeBSD go on from the last counter that they heard, so theirs often lies within the window.
+        # If that was before our time we do not remember it: it may have been our own, of before a restart.
+        if tick <= self._unseen:
+            return SealVerdict.UNSEALED
         follows = any(0 < counter - heard <= _FOLLOWING_MAX for _, heard in self._last.values())
         return SealVerdict.UNSEALED if follows else SealVerdict.ALTERED

@@ -19,20 +19,19 @@ from triocarp.core import ConfigurationError, Hook, NodeConfig, Transport, Virtu
 from triocarp.core.authentication import KEY_LENGTH_MAX
 from triocarp.daemon.password_file import PasswordError, read_password
 from triocarp.daemon.settings import (
+    FLAGS,
     SCRIPT_TIMEOUT_S_DEFAULT,
+    SCRIPT_TIMEOUT_S_MAX,
     STATUS_SETTINGS,
+    STATUS_START,
     Script,
     Settings,
     SettingsError,
 )
 from triocarp.linux.interface_table import InterfaceTable, read_interfaces
 
-STATUS_START: Final = 2
-"""Exit status of a failure while starting, as ucarp's; a password that is too long counts as one there."""
-
 _PREFIX_LENGTH_MAX: Final = 32
 _UCARP_PASSWORD_MAX: Final = 19
-_SCRIPT_TIMEOUT_MAX: Final = 3600
 _ANY_PASSWORD: Final = b"placeholder"  # so that one mistake does not hide the others
 
 _NOT_UCARP_S: Final = frozenset({"--prefix-length", "--script-timeout", "--no-real-time", "--config", "--journal"})
@@ -43,18 +42,6 @@ _PASSWORD_OPTION: Final = re.compile(r"-[a-z]*p|--p", re.IGNORECASE)
 _OCTAL: Final = re.compile(r"[+-]?0[0-7]+")
 
 _HINT: Final = "carpd --help lists the options"
-
-_FLAGS: Final = {
-    "interface": "-i/--interface",
-    "vhid": "-v/--vhid",
-    "password": "-p/--pass",
-    "addresses": "-a/--addr",
-    "source": "-s/--srcip",
-    "group": "--mcastip",
-    "advbase_s": "-b/--advbase",
-    "advskew": "-k/--advskew",
-    "dead_ratio": "-r/--deadratio",
-}
 
 
 @final
@@ -246,7 +233,8 @@ class _Reader:
         except ConfigurationError as error:
             for problem in error.problems:
                 self._too_long |= problem.setting == "password"
-                flag = _FLAGS.get(problem.setting, problem.setting)
+                setting, _, _ = problem.setting.partition("[")
+                flag = FLAGS.get(setting, setting)
                 self._mistakes.append(f"{flag} {problem.value}: expected {problem.accepted}")
             return None
 
@@ -316,7 +304,7 @@ class _Reader:
 
     def _scripts(self) -> dict[Hook, Script]:
         options = self._options
-        timeout_s = self._number("--script-timeout", options.script_timeout, 1, _SCRIPT_TIMEOUT_MAX)
+        timeout_s = self._number("--script-timeout", options.script_timeout, 1, SCRIPT_TIMEOUT_S_MAX)
         parameter = () if options.xparam is None else (options.xparam,)
         scripts: dict[Hook, Script] = {}
         for hook, name in ((Hook.UP, options.upscript), (Hook.DOWN, options.downscript)):

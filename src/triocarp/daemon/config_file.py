@@ -8,177 +8,48 @@
     password_file = "/etc/carpd.password"
     addresses = ["10.0.0.100/24", "2001:db8::100/64"]
 
-`KEYS` is the whole vocabulary. Each key is a field of `VirtualHostConfig`, times in seconds; a script's are of
-`Script`. Every mistake is told at once, each with the path to its value.
+`config_keys` has the vocabulary. Every mistake is told at once, each with the path to its value: what cannot be
+read hides nothing but what depends on it.
 """
 
 import difflib
-import ipaddress
 import os
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
-from typing import Any, Final, TypeAlias, final
+from typing import Any, Final, final
 
 from triocarp.core import (
     CARPD,
-    DIALECTS,
-    ConfigurationError,
+    Draft,
     Family,
-    FlapDamping,
     Hook,
     IPAddress,
     IPInterface,
     NodeConfig,
-    Sealing,
-    SourceMac,
-    Transport,
+    Problem,
     VirtualHostConfig,
+    problems_of_drafts,
 )
 from triocarp.core.family import family_of
 from triocarp.core.timing import SECOND
-from triocarp.daemon.password_file import PasswordError, read_password
-from triocarp.daemon.settings import SCRIPT_TIMEOUT_S_DEFAULT, Script, Settings, SettingsError
-from triocarp.linux.interface_table import InterfaceTable
-
-Json: TypeAlias = Any  # what TOML gives, looked at before it is used
-Convert: TypeAlias = Callable[[Json], object]
-
-
-@final
-class _WrongValueError(Exception):
-    """Raised by a conversion; its text says what would be right."""
-
-
-def _number(value: Json) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise _WrongValueError("a whole number")
-    return value
-
-
-def _seconds(value: Json) -> int:
-    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < SECOND:
-        raise _WrongValueError("a number of seconds")
-    return round(value * SECOND)
-
-
-def _flag(value: Json) -> bool:
-    if not isinstance(value, bool):
-        raise _WrongValueError("true or false")
-    return value
-
-
-def _text(value: Json) -> str:
-    if not isinstance(value, str) or not value:
-        raise _WrongValueError("a text")
-    return value
-
-
-def _list_of(convert: Convert, what: str) -> Convert:
-    def converted(value: Json) -> object:
-        if not isinstance(value, list):
-            raise _WrongValueError(f"a list of {what}")
-        try:
-            return tuple(convert(item) for item in value)
-        except _WrongValueError as error:
-            raise _WrongValueError(f"a list of {what}, each {error}") from None
-
-    return converted
-
-
-def _parsed(parse: Callable[[str], object], what: str) -> Convert:
-    def converted(value: Json) -> object:
-        try:
-            return parse(_text(value))
-        except ValueError:
-            raise _WrongValueError(what) from None
-
-    return converted
-
-
-def _one_of(choices: Mapping[str, object]) -> Convert:
-    def converted(value: Json) -> object:
-        if not isinstance(value, str) or value not in choices:
-            raise _WrongValueError(f"one of {', '.join(choices)}")
-        return choices[value]
-
-    return converted
-
-
-_A_NETWORK_ADDRESS: Final = 'an address with its prefix length, such as "10.0.0.100/24"'
-_SOURCE_MACS: Final = {
-    "ucarp": SourceMac.UCARP_VIRTUAL,
-    "virtual": SourceMac.VIRTUAL,
-    "interface": SourceMac.INTERFACE,
-}
-_addresses: Final = _list_of(_parsed(ipaddress.ip_address, 'such as "10.0.0.2"'), "addresses")
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class _Key:
-    """What a key means.
-
-    Attributes:
-        convert: makes a value of TOML one of ours.
-        field: of `VirtualHostConfig`; empty for what is no field there.
-        required: whether it must be there.
-    """
-
-    convert: Convert
-    field: str
-    required: bool = False
-
-
-KEYS: Final[Mapping[str, _Key]] = {
-    "interface": _Key(_text, "interface", required=True),
-    "vhid": _Key(_number, "vhid", required=True),
-    "password_file": _Key(_text, "", required=True),
-    "other_password_file": _Key(_text, ""),
-    "addresses": _Key(
-        _list_of(_parsed(ipaddress.ip_interface, _A_NETWORK_ADDRESS), "addresses"), "addresses", required=True
-    ),
-    "dialect": _Key(_one_of(DIALECTS), "dialect"),
-    "source": _Key(_parsed(IPv4Address, "an IPv4 address"), "source"),
-    "source6": _Key(_parsed(IPv6Address, "an IPv6 address"), "source6"),
-    "transport": _Key(_one_of({transport.value: transport for transport in Transport}), "transport"),
-    "group": _Key(_parsed(IPv4Address, "an IPv4 multicast address"), "group"),
-    "group6": _Key(_parsed(IPv6Address, "an IPv6 multicast address"), "group6"),
-    "peers": _Key(_addresses, "peers"),
-    "routed_peers": _Key(_flag, "routed_peers"),
-    "source_mac": _Key(_one_of(_SOURCE_MACS), "source_mac"),
-    "link_layer_address": _Key(
-        _parsed(lambda text: bytes.fromhex(text.replace(":", "")), "a MAC"), "link_layer_address"
-    ),
-    "advbase": _Key(_number, "advbase_s"),
-    "advskew": _Key(_number, "advskew"),
-    "dead_ratio": _Key(_number, "dead_ratio"),
-    "preempt": _Key(_flag, "preempt"),
-    "preempt_delay_s": _Key(_seconds, "preempt_delay"),
-    "hold_down_s": _Key(_seconds, "hold_down"),
-    "flap_damping": _Key(_flag, ""),
-    "neutral": _Key(_flag, "neutral"),
-    "ignore_carrier": _Key(_flag, "ignore_carrier"),
-    "announce_after": _Key(_list_of(_number, "numbers of advertisements"), "announce_after"),
-    "announce_refresh_s": _Key(_seconds, "announce_refresh"),
-    "announces_router": _Key(_flag, "announces_router"),
-    "failover_group": _Key(_text, "failover_group"),
-    "sealing": _Key(_one_of({sealing.value: sealing for sealing in Sealing}), "sealing"),
-    "seal_window_s": _Key(_seconds, "seal_window"),
-    "unsealed_peers": _Key(_addresses, "unsealed_peers"),
-    "up_script": _Key(_text, ""),
-    "down_script": _Key(_text, ""),
-    "script_parameter": _Key(_text, ""),
-    "script_timeout_s": _Key(_number, ""),
-}
-"""All keys of a virtual host."""
+from triocarp.daemon.config_keys import KEYS, TABLE, TOP_KEYS, Json, Key
+from triocarp.daemon.password_file import PasswordError
+from triocarp.daemon.settings import (
+    SCRIPT_TIMEOUT_S_DEFAULT,
+    STATUS_SETTINGS,
+    STATUS_START,
+    Script,
+    Settings,
+    SettingsError,
+)
+from triocarp.linux.interface_table import InterfaceTable, read_interfaces
 
 _KEY_OF: Final = {key.field: name for name, key in KEYS.items() if key.field}
-_TOP: Final[Mapping[str, Convert]] = {"real_time": _flag, "debug": _flag, "journal": _text}
-_TABLE: Final = "virtual_host"
+_SOURCES: Final = {Family.IPV4: "source", Family.IPV6: "source6"}
+_SCRIPTS: Final = {"up_script": Hook.UP, "down_script": Hook.DOWN}
 
 
 @final
@@ -189,19 +60,23 @@ class Mistakes:
     Attributes:
         path: of the file.
         lines: one for each mistake.
+        status: exit status; that of a failed start if the file is right, and this host is not.
     """
 
     path: Path
     lines: list[str] = field(default_factory=list[str])
+    status: int = STATUS_START
 
-    def add(self, where: str, what: str) -> None:
+    def add(self, where: str, what: str, *, status: int = STATUS_SETTINGS) -> None:
         """Add a mistake.
 
         Args:
             where: path to the value.
             what: is wrong with it.
+            status: exit status, if there is no other mistake.
         """
         self.lines.append(f"{self.path}: {where}: {what}")
+        self.status = min(self.status, status)
 
     def unknown(self, where: str, key: str, known: Sequence[str]) -> None:
         """Add a key that nobody knows.
@@ -216,6 +91,23 @@ class Mistakes:
         self.add(f"{where}{key}", f"there is no such setting; {hint}")
 
 
+def read_node_config(path: Path, interfaces: Callable[[], InterfaceTable] = read_interfaces) -> NodeConfig:
+    """Return the node that a file is about, for a host of one's own, a simulation or a replay.
+
+    What only a daemon needs is not asked for: the scripts and the interfaces need not be there. The password files
+    are read; source addresses that are left out are those of this machine.
+
+    Args:
+        path: of the file.
+        interfaces: tells what a host has, for source addresses that are left out.
+
+    Raises:
+        SettingsError: with a line for every mistake that was found.
+        OSError: the kernel does not tell the interfaces.
+    """
+    return _File(path, interfaces).node()
+
+
 def read(path: Path, interfaces: Callable[[], InterfaceTable]) -> Settings:
     """Return the settings that a file means.
 
@@ -225,98 +117,188 @@ def read(path: Path, interfaces: Callable[[], InterfaceTable]) -> Settings:
 
     Raises:
         SettingsError: with a line for every mistake that was found.
+        OSError: the kernel does not tell the interfaces.
     """
-    mistakes = Mistakes(path)
+    return _File(path, interfaces).settings()
+
+
+@final
+class _File:
+    """A file as far as it can be read."""
+
+    def __init__(self, path: Path, interfaces: Callable[[], InterfaceTable]) -> None:
+        content = _content(path)
+        self._path = path
+        self._mistakes = mistakes = Mistakes(path)
+        self._top = _Table(content, TOP_KEYS, "", mistakes, also=TABLE).values
+        tables = content.get(TABLE, [])
+        if not isinstance(tables, list) or not tables or not all(isinstance(table, dict) for table in tables):
+            mistakes.add(TABLE, f"expected at least one table [[{TABLE}]]")
+            tables = []
+        self._readers = [
+            VirtualHostReader(table, f"{TABLE}[{index}]", mistakes) for index, table in enumerate(tables)
+        ]
+        virtual = {address for reader in self._readers for address in reader.virtual}
+        for reader in self._readers:
+            reader.complete_sources(interfaces, virtual)
+
+    def node(self) -> NodeConfig:
+        add_problems(self._readers, self._mistakes)
+        if self._mistakes.lines:
+            raise SettingsError(*self._mistakes.lines, status=self._mistakes.status)
+        return NodeConfig(virtual_hosts=tuple(reader.virtual_host() for reader in self._readers))
+
+    def settings(self) -> Settings:
+        for reader in self._readers:
+            reader.check_scripts()
+        node = self.node()
+        top = self._top
+        journal = top.get("journal")
+        return Settings(
+            node=node,
+            scripts={
+                (host.interface, host.vhid): reader.scripts()
+                for host, reader in zip(node.virtual_hosts, self._readers, strict=True)
+            },
+            real_time=bool(top.get("real_time", True)),
+            debug=bool(top.get("debug", False)),
+            journal=Path(str(journal)) if journal else None,
+            warnings=(),
+            config=self._path,
+        )
+
+
+def _content(path: Path) -> dict[str, Json]:
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SettingsError(f"--config {str(path)!r}: cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path}: not TOML: {error}") from None
-    top = _read_top(content, mistakes)
-    tables = content.get(_TABLE, [])
-    if not isinstance(tables, list) or not tables or not all(isinstance(table, dict) for table in tables):
-        mistakes.add(_TABLE, f"expected at least one table [[{_TABLE}]]")
-        tables = []
-    readers = [VirtualHostReader(table, f"{_TABLE}[{index}]", mistakes) for index, table in enumerate(tables)]
-    virtual = {address for reader in readers for address in reader.virtual}
-    for reader in readers:
-        reader.complete_sources(interfaces, virtual)
-    node = collect(readers, mistakes)
-    if mistakes.lines or node is None:
-        raise SettingsError(*mistakes.lines)
-    journal = top.get("journal")
-    return Settings(
-        node=node,
-        scripts={
-            (host.interface, host.vhid): reader.scripts()
-            for host, reader in zip(node.virtual_hosts, readers, strict=True)
-        },
-        real_time=bool(top.get("real_time", True)),
-        debug=bool(top.get("debug", False)),
-        journal=Path(str(journal)) if journal else None,
-        warnings=tuple(warning for reader in readers for warning in reader.warnings),
-    )
 
 
-def _read_top(content: dict[str, Json], mistakes: Mistakes) -> dict[str, object]:
-    read_values: dict[str, object] = {}
-    for key, value in content.items():
-        if key in _TOP:
+@final
+class _Table:
+    """What can be read of a table; of the rest the mistakes take note.
+
+    Args:
+        table: as TOML gives it.
+        keys: those that there are.
+        where: path to the table, with the dot behind it.
+        mistakes: takes note of what cannot be read.
+        also: a key that is read elsewhere.
+
+    Attributes:
+        values: by key, converted; of a list the elements that could be read.
+        unreadable: keys that are there, and cannot be read at all, or are not there and must be.
+        places: by key of a list of which some elements could not be read: where those stand that could.
+    """
+
+    def __init__(
+        self, table: Mapping[str, Json], keys: Mapping[str, Key], where: str, mistakes: Mistakes, *, also: str = ""
+    ) -> None:
+        self.values: dict[str, Any] = {}
+        self.unreadable: set[str] = set()
+        self.places: dict[str, list[int]] = {}
+        self._where = where
+        self._mistakes = mistakes
+        for name, value in table.items():
+            if name in keys:
+                self._read(name, keys[name], value)
+            elif name != also:
+                mistakes.unknown(where, name, [*keys, *filter(None, [also])])
+        for name, key in keys.items():
+            if key.required and name not in table:
+                mistakes.add(f"{where}{name}", "is missing")
+                self.unreadable.add(name)
+
+    def _read(self, name: str, key: Key, value: Json) -> None:
+        if key.kind.several and isinstance(value, list):
+            self._read_list(name, key, value)
+            return
+        try:
+            self.values[name] = _converted(key, value, whole=True)
+        except _WrongValueError as error:
+            self._mistakes.add(f"{self._where}{name}", str(error))
+            self.unreadable.add(name)
+
+    def _read_list(self, name: str, key: Key, value: list[Json]) -> None:
+        elements: dict[int, object] = {}
+        for place, element in enumerate(value):
             try:
-                read_values[key] = _TOP[key](value)
+                elements[place] = _converted(key, element)
             except _WrongValueError as error:
-                mistakes.add(key, f"{value!r}: expected {error}")
-        elif key != _TABLE:
-            mistakes.unknown("", key, [*_TOP, _TABLE])
-    return read_values
+                self._mistakes.add(f"{self._where}{name}[{place}]", str(error))
+        self.values[name] = tuple(elements.values())
+        if len(elements) < len(value):
+            self.places[name] = list(elements)
 
 
-def collect(readers: Sequence["VirtualHostReader"], mistakes: Mistakes) -> NodeConfig | None:
-    """Make the configuration of all virtual hosts that could be read, and take note of what does not fit."""
-    sound = [reader for reader in readers if reader.complete]
+@final
+class _WrongValueError(Exception):
+    """Raised for a value that a key cannot have. Its text says what is wrong."""
+
+
+def _converted(key: Key, value: Json, *, whole: bool = False) -> object:
+    """Return what a value of TOML means: ``whole`` of a key, or an element of its list."""
+    if whole and key.kind.several:
+        raise _WrongValueError(f"{value!r}: expected a list, each {key.kind.accepted}")
     try:
-        return NodeConfig.collect([reader.make for reader in sound])
-    except ConfigurationError as error:
-        for problem in error.problems:
-            path, _, setting = problem.setting.rpartition(".")
-            where = sound[int(path.partition("[")[2].rstrip("]"))].where
-            name, bracket, index = setting.partition("[")
-            mistakes.add(
-                f"{where}.{_KEY_OF.get(name, name)}{bracket}{index}",
-                f"{problem.value}: expected {problem.accepted}",
-            )
-        return None
+        return key.kind.convert(value)
+    except PasswordError as error:
+        raise _WrongValueError(str(error)) from None
+    except ValueError:
+        raise _WrongValueError(f"{value!r}: expected {key.kind.accepted}") from None
+
+
+def add_problems(readers: Sequence["VirtualHostReader"], mistakes: Mistakes) -> None:
+    """Take note of all that does not fit together, as far as it could be read."""
+    for problem in problems_of_drafts([reader.draft() for reader in readers]):
+        path, _, setting = problem.setting.rpartition(".")
+        reader = readers[int(path.partition("[")[2].rstrip("]"))]
+        accepted = problem.accepted.replace("virtual_hosts[", f"{TABLE}[")
+        mistakes.add(reader.place_of(setting), f"{_in_unit_of_key(problem, setting)}: expected {accepted}")
+
+
+def _in_unit_of_key(problem: Problem, setting: str) -> str:
+    key = KEYS.get(_KEY_OF.get(setting, ""))
+    if key is None or not key.kind.seconds:
+        return problem.value
+    return f"{int(problem.value) / SECOND:g}"
 
 
 @final
 class VirtualHostReader:
     """Reads the table of one virtual host.
 
-    Attributes:
+    Args:
+        table: as TOML gives it.
         where: path to the table.
-        complete: whether everything could be read that must be there.
-        warnings: what the operator should know.
+        mistakes: takes note of what cannot be read.
     """
 
     def __init__(self, table: dict[str, Json], where: str, mistakes: Mistakes) -> None:
-        self.where = where
-        self.warnings: list[str] = []
+        self._where = where
         self._mistakes = mistakes
-        before = len(mistakes.lines)
-        self._values = self._converted(table)
+        self._read = read = _Table(table, KEYS, f"{where}.", mistakes)
         self._fields: dict[str, Any] = {"dialect": CARPD} | {
-            KEYS[name].field: value for name, value in self._values.items() if KEYS[name].field
+            KEYS[name].field: value for name, value in read.values.items() if KEYS[name].field
         }
-        self._read_passwords()
-        self._prepare_scripts()
-        self.complete = len(mistakes.lines) == before
+        self._unknown = {KEYS[name].field for name in read.unreadable} - {""}
+        self._incomplete = frozenset(KEYS[name].field for name in read.places)
+        for name, hook in (("up_script", "up_hook"), ("down_script", "down_hook")):
+            if name in read.values:
+                self._fields |= {hook: True, "manages_addresses": False}
 
-    def make(self) -> VirtualHostConfig:
-        """Return the virtual host's configuration.
+    def draft(self) -> Draft:
+        """Return what could be read."""
+        return Draft(fields=self._fields, unknown=frozenset(self._unknown), incomplete=self._incomplete)
+
+    def virtual_host(self) -> VirtualHostConfig:
+        """Return the virtual host's configuration, if there was no mistake.
 
         Raises:
-            ConfigurationError: with every problem.
+            ConfigurationError: there was one.
         """
         return VirtualHostConfig(**self._fields)
 
@@ -325,6 +307,19 @@ class VirtualHostReader:
         """The virtual addresses, as far as they could be read."""
         return {address.ip for address in self._fields.get("addresses", ())}
 
+    def place_of(self, setting: str) -> str:
+        """Return the path to a value.
+
+        Args:
+            setting: the field of the configuration; of a list ``field[n]``, counting what could be read.
+        """
+        name, bracket, index = setting.partition("[")
+        key = _KEY_OF.get(name, name)
+        place = index.rstrip("]")
+        if bracket and key in self._read.places:
+            place = str(self._read.places[key][int(place)])
+        return f"{self._where}.{key}[{place}]" if bracket else f"{self._where}.{key}"
+
     def complete_sources(self, interfaces: Callable[[], InterfaceTable], virtual: AbstractSet[IPAddress]) -> None:
         """Choose the source addresses if none was given: the interface's own, in the families that are served.
 
@@ -332,71 +327,57 @@ class VirtualHostReader:
             interfaces: tells what this host has.
             virtual: the virtual addresses of all virtual hosts. One that was left over is nobody's own.
         """
-        if not self.complete or {"source", "source6"} & self._fields.keys():
+        if set(_SOURCES.values()) & (self._fields.keys() | self._unknown):
             return
-        own = [a for a in interfaces().addresses_of(self._fields["interface"]) if a.ip not in virtual]
-        for family, name in ((Family.IPV4, "source"), (Family.IPV6, "source6")):
-            if family in {family_of(ip) for ip in self.virtual}:
-                self._choose_source(family, name, own)
+        missing = {"interface", "addresses", "dialect"} & (self._unknown | self._incomplete)
+        served = {family_of(ip) for ip in self.virtual} & self._fields["dialect"].families
+        if missing or not served:
+            self._unknown |= set(_SOURCES.values())
+            return
+        name, table = self._fields["interface"], interfaces()
+        if table.find(name) is None:
+            self._unknown |= set(_SOURCES.values())
+            there_are = ", ".join(table.names())
+            self._mistakes.add(
+                f"{self._where}.interface",
+                f"{name}: no such interface; there are: {there_are}",
+                status=STATUS_START,
+            )
+            return
+        own = [address for address in table.addresses_of(name) if address.ip not in virtual]
+        for family in sorted(served):
+            self._choose_source(family, own)
 
-    def _choose_source(self, family: Family, name: str, own: Sequence[IPInterface]) -> None:
+    def _choose_source(self, family: Family, own: Sequence[IPInterface]) -> None:
         candidates = [address.ip for address in own if family_of(address) is family]
         # A link-local address is always there, and never changes when the network is numbered anew.
         candidates.sort(key=lambda ip: not (family is Family.IPV6 and ip.is_link_local))
+        setting = _SOURCES[family]
         if candidates:
-            self._fields[name] = candidates[0]
+            self._fields[setting] = candidates[0]
         else:
             interface = self._fields["interface"]
             self._mistakes.add(
-                f"{self.where}.{name}", f"is missing, and {interface} has no {family} address of its own"
+                f"{self._where}.{setting}", f"is missing, and {interface} has no {family} address of its own"
             )
-            self.complete = False
+            self._unknown.add(setting)
+
+    def check_scripts(self) -> None:
+        """Take note of scripts that cannot be run: with one, nobody else manages the addresses."""
+        for name in _SCRIPTS:
+            path = self._read.values.get(name)
+            if path is not None and not (path.is_file() and os.access(path, os.X_OK)):
+                self._mistakes.add(f"{self._where}.{name}", f"{str(path)!r}: expected a file that can be executed")
 
     def scripts(self) -> dict[Hook, Script]:
         """Return the scripts by hook."""
-        values = self._values
-        parameter = (str(values["script_parameter"]),) if "script_parameter" in values else ()
-        address = str(self._fields["addresses"][0].ip) if self._fields.get("addresses") else ""
-        arguments = (str(self._fields["interface"]), address, *parameter)
-        timeout_s = float(str(values.get("script_timeout_s", SCRIPT_TIMEOUT_S_DEFAULT)))
+        values = self._read.values
+        parameter = (values["script_parameter"],) if "script_parameter" in values else ()
+        address = str(self._fields["addresses"][0].ip)
+        arguments = (self._fields["interface"], address, *parameter)
+        timeout_s = values.get("script_timeout_s", SCRIPT_TIMEOUT_S_DEFAULT)
         return {
-            hook: Script(path=Path(str(values[key])), arguments=arguments, timeout_s=timeout_s)
-            for hook, key in ((Hook.UP, "up_script"), (Hook.DOWN, "down_script"))
-            if key in values
+            hook: Script(path=values[name], arguments=arguments, timeout_s=timeout_s)
+            for name, hook in _SCRIPTS.items()
+            if name in values
         }
-
-    def _converted(self, table: dict[str, Json]) -> dict[str, object]:
-        values: dict[str, object] = {}
-        for name, value in table.items():
-            key = KEYS.get(name)
-            if key is None:
-                self._mistakes.unknown(f"{self.where}.", name, list(KEYS))
-                continue
-            try:
-                values[name] = key.convert(value)
-            except _WrongValueError as error:
-                self._mistakes.add(f"{self.where}.{name}", f"{value!r}: expected {error}")
-        for name, key in KEYS.items():
-            if key.required and name not in table:
-                self._mistakes.add(f"{self.where}.{name}", "is missing")
-        return values
-
-    def _read_passwords(self) -> None:
-        for name, target in (("password_file", "password"), ("other_password_file", "other_password")):
-            if name in self._values:
-                path = Path(str(self._values[name]))
-                try:
-                    self._fields[target] = read_password(path)
-                except PasswordError as error:
-                    self._mistakes.add(f"{self.where}.{name}", str(error))
-
-    def _prepare_scripts(self) -> None:
-        for name, hook in (("up_script", "up_hook"), ("down_script", "down_hook")):
-            if name in self._values:
-                self._fields |= {hook: True, "manages_addresses": False}
-                if not os.access(str(self._values[name]), os.X_OK):
-                    self.warnings.append(
-                        f"{self.where}.{name} {self._values[name]!r} does not exist or is not executable"
-                    )
-        if "flap_damping" in self._values:
-            self._fields["flap_damping"] = FlapDamping() if self._values["flap_damping"] else None

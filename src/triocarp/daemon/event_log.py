@@ -34,8 +34,17 @@ from triocarp.core.advertisement import MalformedAdvertisementError, parse
 from triocarp.core.timing import SECOND
 from triocarp.daemon.rate_limit import INTERVAL, RateLimit
 
-_QUIET: Final = frozenset({DropReason.FOREIGN, DropReason.OWN, DropReason.BAD_VHID, DropReason.BAD_INTERFACE})
-"""Other groups, and VRRP routers, are as good as we are: their packets are counted and not worth a line."""
+_QUIET: Final = frozenset(
+    {
+        DropReason.FOREIGN,
+        DropReason.OWN,
+        DropReason.BAD_VHID,
+        DropReason.BAD_INTERFACE,
+        DropReason.UNPROVEN,
+    }
+)
+"""Other groups, and VRRP routers, are as good as we are, and a host that begins to listen believes nobody yet:
+such packets are counted and not worth a line."""
 
 _WAITING_MAX: Final = 4096
 """More than a driver that catches up after a freeze reports before the log has its turn."""
@@ -59,14 +68,24 @@ class _HeldBack:
     Attributes:
         level: of the line.
         report: the last of them.
+        first: when the first of them was reported, in seconds since the epoch.
+        last: when the last of them was.
         count: how many there are.
         tell_at: when to tell of them at the latest, in seconds of trio's clock; infinite until that is decided.
     """
 
     level: Level
     report: Report
+    first: float
+    last: float
     count: int = 0
     tell_at: float = math.inf
+
+    @property
+    def span(self) -> str:
+        """When they were reported: whoever reads of them later shall not take them for new ones."""
+        begin, end = (_local(instant).strftime("%H:%M:%S") for instant in (self.first, self.last))
+        return f"at {begin}" if begin == end else f"from {begin} to {end}"
 
 
 @final
@@ -169,7 +188,8 @@ class EventLog:
                 quiet = report.reason in _QUIET
                 if not quiet or self._debug:
                     kind = (report.reason, None)  # a flood may claim any VHID
-                    self._repeated(instant, Level.DEBUG if quiet else Level.WARNING, kind, report)
+                    level = Level.DEBUG if quiet else Level.WARNING
+                    self._repeated(instant, level, kind, report, report.count)
             case Noticed(notice=Notice.HOOK_FAILED):
                 # Each script has a line when it begins, and so it may have one when it fails.
                 self._compose(instant, Level.WARNING, self._whose(report) + explain(report))
@@ -183,14 +203,15 @@ class EventLog:
             case _:
                 assert_never(report)
 
-    def _repeated(self, instant: float, level: Level, kind: tuple[object, int | None], report: Report) -> None:
-        held_back = self._limit.admit(kind, self._clock())
-        if held_back is None:
-            held = self._held_back.setdefault(kind, _HeldBack(level, report))
-            held.report, held.count = report, held.count + 1
+    def _repeated(
+        self, instant: float, level: Level, kind: tuple[object, int | None], report: Report, count: int = 1
+    ) -> None:
+        if self._limit.admit(kind, self._clock(), count) is None:
+            held = self._held_back.setdefault(kind, _HeldBack(level, report, instant, instant))
+            held.report, held.last, held.count = report, instant, held.count + count
         else:
-            self._held_back.pop(kind, None)
-            more = f" ({held_back} more like it since the last line)" if held_back else ""
+            before = self._held_back.pop(kind, None)
+            more = f" ({before.count} more like it {before.span})" if before else ""
             self._compose(instant, level, self._whose(report) + explain(report) + more)
 
     def _tell_held_back(self, kinds: Iterable[tuple[object, int | None]]) -> None:
@@ -198,7 +219,7 @@ class EventLog:
         for kind in kinds:
             held = self._held_back.pop(kind)
             self._limit.admit(kind, self._clock())
-            text = f"{self._whose(held.report)}{explain(held.report)} ({held.count} like it since the last line)"
+            text = f"{self._whose(held.report)}{explain(held.report)} ({held.count} like it {held.span})"
             self._compose(time.time(), held.level, text)
 
     def _whose(self, report: Report) -> str:
@@ -208,5 +229,8 @@ class EventLog:
         return f"{report.vhid}@{report.interface}: "
 
     def _compose(self, instant: float, level: Level, text: str) -> None:
-        local = datetime.fromtimestamp(instant, tz=UTC).astimezone().replace(tzinfo=None)
-        self._write(f"{local.isoformat(timespec='microseconds')}: [{level.value}] {text}")
+        self._write(f"{_local(instant).isoformat(timespec='microseconds')}: [{level.value}] {text}")
+
+
+def _local(instant: float) -> datetime:
+    return datetime.fromtimestamp(instant, tz=UTC).astimezone().replace(tzinfo=None)

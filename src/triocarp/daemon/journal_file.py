@@ -4,6 +4,9 @@ The protocol's thread only puts objects into a bounded queue; they are immutable
 That thread waits a little when it is woken, and again after each line: while it makes a line the protocol cannot
 run, and what wakes it is often the beginning of a takeover.
 
+Before each line the thread looks whether the file still has its name, so a journal that was renamed, as logrotate
+does, goes on in a new file.
+
 What cannot be written is lost, and counted: entries are numbered before they are queued, so the thread sees what
 is missing, whether the queue was full or the disk, and says it in the place of the loss with a `Gap`.
 """
@@ -41,11 +44,6 @@ _TOO_SLOW: Final = "the disk is too slow"
 
 
 @final
-class _Reopen:
-    """Asks the thread to open the file again."""
-
-
-@final
 @dataclass(frozen=True, slots=True)
 class _Close:
     """Asks the thread to end.
@@ -57,7 +55,7 @@ class _Close:
     following: int
 
 
-_Wish: TypeAlias = tuple[int, int, Event, tuple[Effect, ...]] | _Reopen | _Close
+_Wish: TypeAlias = tuple[int, int, Event, tuple[Effect, ...]] | _Close
 
 
 @final
@@ -65,7 +63,7 @@ class JournalFile:
     """The real `JournalPort`.
 
     Args:
-        path: of the file; lines are appended to what is there.
+        path: of the file; lines are appended to what is there. When it was renamed or removed, a new one is begun.
         header: makes the header in front of the entry with this number; is called by the thread.
         notice: is told, in a sentence, when lines are lost and when they are written again; is called by the
             thread, may neither wait nor raise, and hears each at most once in ten seconds.
@@ -109,10 +107,6 @@ class JournalFile:
         if self._wishes.qsize() < _WAITING_MAX:
             self._wishes.put((number, at, event, effects))
 
-    def reopen(self) -> None:
-        """Go on in a new file of the same name, for the old one has been renamed (logrotate)."""
-        self._wishes.put(_Reopen())
-
     def close(self) -> None:
         """Write what is waiting, for `flush_s` at most."""
         self._hurrying = True
@@ -131,8 +125,6 @@ class JournalFile:
             if idle:
                 self._let_the_protocol_run(settle_s)
             match wish:
-                case _Reopen():
-                    self._writer.release()
                 case _Close():
                     self._writer.finish(wish.following)
                     return
@@ -206,6 +198,8 @@ class _Writer:
     def _write(self, number: int, entry: Entry | None) -> None:
         missing = number - self._following
         try:
+            if self._descriptor is not None and not _names(self._path, self._descriptor):
+                self.release()
             if self._descriptor is None:
                 self._descriptor = _open(self._path)
             lines = self._before(missing) + ("" if entry is None else encode(entry))
@@ -257,6 +251,18 @@ def _open(path: Path) -> int:
         os.close(descriptor)
         raise OSError(error.errno, "another process writes it", str(path)) from error
     return descriptor
+
+
+def _names(path: Path, descriptor: int) -> bool:
+    """Return whether a path is still that of an open file, and neither gone nor another file's.
+
+    Raises:
+        OSError: that cannot be seen.
+    """
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
 
 
 def _append(descriptor: int, lines: str, *, on_a_new_line: bool) -> None:

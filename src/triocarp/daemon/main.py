@@ -9,6 +9,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import BinaryIO, Final, TextIO, cast
 
 import trio
@@ -25,19 +26,18 @@ from triocarp.core import (
 )
 from triocarp.core.timing import SECOND
 from triocarp.daemon import command_line, starting
-from triocarp.daemon.command_line import STATUS_START
 from triocarp.daemon.driver import Driver
 from triocarp.daemon.event_log import EventLog, Level
 from triocarp.daemon.kernel_host import KernelHost
 from triocarp.daemon.line_writer import LineWriter
 from triocarp.daemon.rehearsal import rehearse
 from triocarp.daemon.scripts import GRACE_S, ScriptRunner
-from triocarp.daemon.settings import Settings, SettingsError
+from triocarp.daemon.settings import STATUS_START, Settings, SettingsError
 from triocarp.linux.clock import boottime
 from triocarp.linux.instance_lock import AlreadyRunning, InstanceLock
 from triocarp.linux.precise_timer import PreciseTimer
 from triocarp.linux.scheduling import become_real_time
-from triocarp.linux.wall_clock import WallClock
+from triocarp.linux.wall_clock import WallClock, is_synchronised
 
 STATUS_BUG: Final = 70
 """Exit status of a mistake of ours (EX_SOFTWARE of sysexits(3)); the addresses have been released all the same."""
@@ -64,14 +64,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     try:
         settings = command_line.read(words, first_interface=starting.first_interface)
-        starting.check(settings.node)
+        settings = replace(settings, warnings=settings.warnings + starting.check(settings))
         with contextlib.ExitStack() as locks:
             for host in settings.node.virtual_hosts:
                 locks.enter_context(InstanceLock(host.interface, host.vhid))
             return _run(settings)
     except SettingsError as error:
         return _refuse(error.lines, error.status)
-    except (starting.StartError, AlreadyRunning, PortError, OSError) as error:
+    except starting.StartError as error:
+        return _refuse(error.lines, STATUS_START)
+    except (AlreadyRunning, PortError, OSError) as error:
         return _refuse((str(error),), STATUS_START)
 
 
@@ -154,21 +156,21 @@ async def _serve(settings: Settings, log: EventLog, early: list[int]) -> None:
             Runner(node, ports, clock=boottime),
             clock=boottime,
             timer=timer,
-            sources=(*_clocks(settings, stack), *kernel.packets, kernel),
+            sources=(*_clocks(settings, stack), *kernel.packets(node), kernel, kernel.addresses),
             hooks=hooks,
             leaving_limit_s=2 * max((script.timeout_s + GRACE_S for script in scripts), default=5),
             trace=log.trace if settings.debug else None,
-            rehearse=lambda: rehearse(node, kernel.addresses),
+            rehearse=lambda: rehearse(node),
         )
         async with trio.open_nursery() as nursery:
             nursery.start_soon(log.serve)
             await nursery.start(_serve_signals, driver, log)
-            for warning in settings.warnings:
+            for warning in (*settings.warnings, *_clock_warnings(settings)):
                 log.line(Level.WARNING, warning)
             # What is alive now stays alive: the garbage collector need not walk through it in a takeover.
             gc.collect()
             gc.freeze()
-            if settings.real_time and not become_real_time():
+            if settings.real_time and not become_real_time(kernel.addresses.thread_id):
                 log.line(Level.INFO, "no real-time scheduling without CAP_SYS_NICE: a busy machine may delay us")
             await nursery.start(_drive, driver, nursery.cancel_scope)
             _greet(settings, log)
@@ -180,6 +182,18 @@ def _clocks(settings: Settings, stack: contextlib.ExitStack) -> tuple[WallClock,
     """Return the source of the wall clock, if anybody looks at it; first, so that nothing is heard before it."""
     sealed = any(host.sealing is not Sealing.OFF for host in settings.node.virtual_hosts)
     return (stack.enter_context(WallClock()),) if sealed else ()
+
+
+def _clock_warnings(settings: Settings) -> tuple[str, ...]:
+    """Return what to tell about a clock that seals depend on, and that may be wrong."""
+    enforced = any(host.sealing is Sealing.ENFORCE for host in settings.node.virtual_hosts)
+    if not enforced or is_synchronised():
+        return ()
+    warning = (
+        "sealing is enforced, and the kernel does not call the clock synchronised: hosts whose clocks are further "
+        "apart than the window do not believe each other, and all become master"
+    )
+    return (warning,)
 
 
 async def _drive(
@@ -218,7 +232,9 @@ def _describe(host: VirtualHostConfig) -> str:
     manner = f"with a lease of {host.lease_s} s" if host.manages_addresses else "by scripts"
     sources = ", ".join(map(str, host.sources.values()))
     destinations = ", ".join(map(str, host.destinations))
+    later = host.first_takeover > host.dead_time
+    first = f", {host.first_takeover / 1e9:.3f} s at the start" if later else ""
     return (
         f"ready: {addresses} {manner}, VHID {host.vhid}, from {sources} to {destinations}, "
-        f"advertisements every {host.interval / 1e9:.3f} s, takeover after {host.dead_time / 1e9:.3f} s"
+        f"advertisements every {host.interval / 1e9:.3f} s, takeover after {host.dead_time / 1e9:.3f} s{first}"
     )

@@ -21,16 +21,17 @@ class RateLimit:
     def __init__(self) -> None:
         self._kinds: dict[Hashable, tuple[int, int]] = {}
 
-    def admit(self, kind: Hashable, now: int) -> int | None:
+    def admit(self, kind: Hashable, now: int, count: int = 1) -> int | None:
         """Return how many of a kind were held back since the last one admitted, or None to hold this one back.
 
         Args:
             kind: what kind of line.
             now: nanoseconds that never go back.
+            count: how many this one stands for.
         """
         last, held_back = self._kinds.get(kind, (None, 0))
         if last is not None and now < last + INTERVAL:
-            self._kinds[kind] = (last, held_back + 1)
+            self._kinds[kind] = (last, held_back + count)
             return None
         self._kinds[kind] = (now, 0)
         return held_back

@@ -9,7 +9,6 @@ import random
 from typing import Final, final
 
 from triocarp.core import (
-    AddressPort,
     Hook,
     IPInterface,
     Link,
@@ -17,6 +16,7 @@ from triocarp.core import (
     Node,
     NodeConfig,
     Ports,
+    RenewAddresses,
     Report,
     Runner,
     Started,
@@ -29,21 +29,18 @@ _ANY_MAC: Final = bytes(6)
 
 @final
 class _Practice:
-    """All ports at once. They do nothing, but for what a backup may do at any time: release what it does not hold.
+    """All ports at once, which do nothing.
 
-    The kernel's way through that is nearly the one of holding.
+    Not even what a backup may do, release an address that it does not hold: the kernel may make it wait for that.
     """
-
-    def __init__(self, addresses: AddressPort | None) -> None:
-        self._addresses = addresses
 
     def send(self, interface: str, frame: bytes) -> None: ...
 
     def send_packet(self, interface: str, packet: bytes) -> None: ...
 
-    def hold(self, interface: str, addresses: tuple[IPInterface, ...], lease_s: int) -> None:  # noqa: ARG002
-        if self._addresses is not None:
-            self._addresses.release(interface, addresses)
+    def hold(self, interface: str, addresses: tuple[IPInterface, ...], lease_s: int) -> None: ...
+
+    def renew(self, renewal: RenewAddresses) -> None: ...
 
     def release(self, interface: str, addresses: tuple[IPInterface, ...]) -> None: ...
 
@@ -52,18 +49,17 @@ class _Practice:
     def report(self, report: Report) -> None: ...
 
 
-def rehearse(node: Node, addresses: AddressPort) -> None:
+def rehearse(node: Node) -> None:
     """Go through a takeover that nobody notices.
 
     Args:
         node: whose next virtual host is about to take over.
-        addresses: the real port. A neutral host leaves alone what it finds, and so does its rehearsal.
     """
     due = node.next_due
     if due is None:
         return
     virtual_host = due.config
-    practice = _Practice(None if virtual_host.neutral else addresses)
+    practice = _Practice()
     ports = Ports(frames=practice, addresses=practice, hooks=practice, reports=practice)
     for _ in range(_TIMES):
         runner = Runner(Node(NodeConfig(virtual_hosts=(virtual_host,)), rng=random.Random(0)), ports)  # noqa: S311

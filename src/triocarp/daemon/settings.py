@@ -10,8 +10,27 @@ from triocarp.core import Hook, NodeConfig
 STATUS_SETTINGS: Final = 1
 """Exit status of a setting that is wrong or missing, as ucarp's."""
 
-SCRIPT_TIMEOUT_S_DEFAULT = 30
+STATUS_START: Final = 2
+"""Exit status of a failure while starting, as ucarp's; a password that is too long counts as one there."""
+
+SCRIPT_TIMEOUT_S_DEFAULT: Final = 30
 """How long a script may take. ucarp waits for ever, and says nothing to anybody meanwhile."""
+
+SCRIPT_TIMEOUT_S_MAX: Final = 3600
+"""The longest time that a script can be given."""
+
+FLAGS: Final = {
+    "interface": "-i/--interface",
+    "vhid": "-v/--vhid",
+    "password": "-p/--pass",
+    "addresses": "-a/--addr",
+    "source": "-s/--srcip",
+    "group": "--mcastip",
+    "advbase_s": "-b/--advbase",
+    "advskew": "-k/--advskew",
+    "dead_ratio": "-r/--deadratio",
+}
+"""The options of the command line, by the field of `VirtualHostConfig` that each is."""
 
 
 @final
@@ -63,6 +82,7 @@ class Settings:
         debug: log every event.
         journal: file that every input and every effect is written to; None for none.
         warnings: what the operator should know about these settings, one sentence each.
+        config: the file that has them, its virtual hosts in the order of the node's; None if they are options.
     """
 
     node: NodeConfig
@@ -71,3 +91,13 @@ class Settings:
     debug: bool
     journal: Path | None
     warnings: tuple[str, ...]
+    config: Path | None = None
+
+    def place_of(self, index: int, field: str) -> str:
+        """Return what the operator calls a setting: the option, or the path to the key in the file.
+
+        Args:
+            index: of the virtual host.
+            field: of its configuration that has the same name in the file.
+        """
+        return FLAGS[field] if self.config is None else f"{self.config}: virtual_host[{index}].{field}:"

@@ -1,58 +1,115 @@
 """What is checked before carpd begins, so that nothing is half-started."""
 
+import functools
+from collections.abc import Callable, Iterator
 from typing import final
 
-from triocarp.core import NodeConfig, Transport, VirtualHostConfig
+from triocarp.core import Transport, VirtualHostConfig
+from triocarp.daemon.settings import Settings
 from triocarp.linux.interface_table import InterfaceTable, read_interfaces
 from triocarp.linux.privileges import Capability, explain_missing, missing_capabilities
 
 
 @final
 class StartError(Exception):
-    """Raised when carpd cannot begin. Its text is one line for the operator."""
+    """Raised when carpd cannot begin.
+
+    Attributes:
+        lines: for the operator, one for each obstacle.
+    """
+
+    def __init__(self, *lines: str) -> None:
+        super().__init__("; ".join(lines))
+        self.lines = lines
 
 
-def check(node: NodeConfig) -> None:
+def check(settings: Settings) -> tuple[str, ...]:
     """Check that the host is as the settings say, and that we may do what they ask for.
 
     Args:
-        node: what shall run.
+        settings: what shall run.
+
+    Returns:
+        What the operator should know, one sentence each.
 
     Raises:
-        StartError: the interface or the source address is not there, or a privilege is missing.
+        StartError: an interface or a source address is not there, or a privilege is missing.
         OSError: the kernel does not tell.
     """
-    manages = any(host.manages_addresses for host in node.virtual_hosts)
+    virtual_hosts = settings.node.virtual_hosts
+    manages = any(host.manages_addresses for host in virtual_hosts)
     needed = set(Capability) if manages else {Capability.CAP_NET_RAW}
     missing = missing_capabilities(sorted(needed, key=lambda capability: capability.name))
     if missing:
         raise StartError(explain_missing(missing))
     table = read_interfaces()
-    for virtual_host in node.virtual_hosts:
-        check_interface(virtual_host, table)
+    check_interfaces(settings, table)
+    return unreachable_peers(settings, table)
 
 
-def check_interface(virtual_host: VirtualHostConfig, table: InterfaceTable) -> None:
-    """Check that the interface is there, and that the source address is one of its own.
+def check_interfaces(settings: Settings, table: InterfaceTable) -> None:
+    """Check that each interface is there, and that each source address is one of its own.
 
     Args:
-        virtual_host: what shall run.
+        settings: what shall run.
         table: the interfaces and addresses of this host.
 
     Raises:
         StartError: they are not.
     """
-    name = virtual_host.interface
+    lines = [
+        line
+        for index, host in enumerate(settings.node.virtual_hosts)
+        for line in _obstacles(host, functools.partial(settings.place_of, index), table)
+    ]
+    if lines:
+        raise StartError(*lines)
+
+
+def unreachable_peers(settings: Settings, table: InterfaceTable) -> tuple[str, ...]:
+    """Return a warning for each peer that seems to be behind a router although nobody said so.
+
+    It is no mistake for sure: a route may say that such an address is on the segment.
+
+    Args:
+        settings: what shall run.
+        table: the interfaces and addresses of this host.
+    """
+    return tuple(
+        warning
+        for index, host in enumerate(settings.node.virtual_hosts)
+        for warning in _beyond_the_segment(host, functools.partial(settings.place_of, index), table)
+    )
+
+
+def _obstacles(host: VirtualHostConfig, place_of: Callable[[str], str], table: InterfaceTable) -> Iterator[str]:
+    name = host.interface
     if table.find(name) is None:
-        raise StartError(f"-i/--interface {name}: no such interface; there are: {_interfaces(table)}")
+        yield f"{place_of('interface')} {name}: no such interface; there are: {', '.join(table.names())}"
+        return
     own = table.addresses_of(name)
     # With --nomcast ucarp does not look at the source address either.
-    if virtual_host.transport is Transport.BROADCAST:
+    if host.transport is Transport.BROADCAST:
         return
-    for source in virtual_host.sources.values():
-        if source not in {address.ip for address in own}:
+    for setting, source in (("source", host.source), ("source6", host.source6)):
+        if source is not None and source not in {address.ip for address in own}:
             has = ", ".join(map(str, own)) or "none"
-            raise StartError(f"-s/--srcip {source} is not an address of {name}, which has {has}")
+            yield f"{place_of(setting)} {source} is not an address of {name}, which has {has}"
+
+
+def _beyond_the_segment(
+    host: VirtualHostConfig, place_of: Callable[[str], str], table: InterfaceTable
+) -> Iterator[str]:
+    if host.routed_peers:
+        return
+    networks = [address.network for address in table.addresses_of(host.interface)]
+    for peer in host.peers:
+        if not any(peer in network for network in networks):
+            has = ", ".join(map(str, networks)) or "none"
+            yield (
+                f"{place_of('peers')} {peer} is in no network of {host.interface}, which has {has}: "
+                "what comes through a router is dropped without routed_peers, here and there"
+            )
 
 
 def first_interface() -> str | None:
@@ -63,7 +120,3 @@ def first_interface() -> str | None:
     """
     usable = read_interfaces().first_usable()
     return None if usable is None else usable.name
-
-
-def _interfaces(table: InterfaceTable) -> str:
-    return ", ".join(table.names())

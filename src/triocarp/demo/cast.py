@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from triocarp.core.hearing import STAGGER
 from triocarp.core.timing import SECOND, advertisement_interval, dead_time, lease_seconds
-from triocarp.core.virtual_host import STAGGER
 
 VIRTUAL_ADDRESS: Final = "10.0.0.100"
 VHID: Final = 1

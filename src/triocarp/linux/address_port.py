@@ -2,7 +2,8 @@
 
 At a takeover every microsecond counts, so the requests are encoded beforehand (`prepare`, when the
 configuration is loaded), and sending the bytes and reading the acknowledgement is a plain function call of
-some 10 us, or 20 us in IPv6.
+some 10 us, or 20 us in IPv6; longer while somebody else on the machine changes a network. What has time is
+therefore left to a thread: `renewal_thread`.
 
 IPv4 and IPv6 differ. An interface can have an IPv4 address several times, with several prefix lengths, and each
 counts; an IPv6 address once. An IPv4 request to remove fits all prefix lengths, an IPv6 one its own. And an IPv6
@@ -12,19 +13,24 @@ is held anew, the kernel is asked how it is there, and what is not as it shall b
 """
 
 import errno
+import threading
 from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv6Interface
 from types import TracebackType
 from typing import Final, Self, final
 
+from triocarp.core.effects import RenewAddresses
+from triocarp.core.events import EffectFailed
 from triocarp.core.family import IPInterface
 from triocarp.core.ports import PortError
 from triocarp.core.reasons import PortFailure
 from triocarp.linux import rtnetlink_messages
+from triocarp.linux.clock import boottime
 from triocarp.linux.interface_index import index_of
 from triocarp.linux.interface_table import InterfaceTable
 from triocarp.linux.netlink_socket import NetlinkSocket
-from triocarp.linux.system_errors import port_error
+from triocarp.linux.renewal_thread import Renewal, RenewalThread
+from triocarp.linux.system_errors import address_error, port_error
 
 _PREFIX_LENGTHS: Final = 33  # as often can one IPv4 address be on one interface, and one attempt more finds none
 _NOT_THERE: Final = frozenset({errno.EADDRNOTAVAIL, errno.ENODEV})
@@ -54,7 +60,7 @@ class _Requests:
 
 @final
 class RtnetlinkAddressPort:
-    """Changes the addresses of this host's interfaces; each call is complete when it returns.
+    """Changes the addresses of this host's interfaces, and is a source of events about renewals that failed.
 
     Needs CAP_NET_ADMIN, and says so when an address is held or released, not before.
 
@@ -63,19 +69,31 @@ class RtnetlinkAddressPort:
 
     Raises:
         OSError: the system is out of file descriptors or memory.
+        RuntimeError: the system is out of threads.
     """
 
-    __slots__ = ("_netlink", "_requests", "_table")
+    __slots__ = ("_netlink", "_renewals", "_requests", "_table", "_turn")
 
     def __init__(self, table: InterfaceTable) -> None:
         self._table = table
         self._netlink = NetlinkSocket()
         self._requests: dict[tuple[str, tuple[IPInterface, ...]], _Requests] = {}
+        self._turn = threading.Lock()
+        try:
+            self._renewals = RenewalThread(self._netlink, self._turn)
+        except BaseException:
+            self._netlink.close()
+            raise
 
     @property
     def port_id(self) -> int:
         """The number that the kernel puts on notifications of this port's doing, so that a monitor knows them."""
         return self._netlink.port_id
+
+    @property
+    def thread_id(self) -> int:
+        """The number by which the kernel knows the thread that renews leases."""
+        return self._renewals.native_id
 
     def prepare(self, interface: str, addresses: tuple[IPInterface, ...], lease_s: int) -> None:
         """Encode what a takeover will send.
@@ -108,14 +126,12 @@ class RtnetlinkAddressPort:
         Raises:
             PortError: `NO_DEVICE`, `NO_PERMISSION`, `ADDRESS_TAKEN`, `NO_BUFFER` or `OTHER`.
         """
-        index = self._index_of(interface)
-        if index is None:
-            raise PortError(PortFailure.NO_DEVICE, f"no interface {interface}")
-        for address in addresses:
-            holder = self._table.holder_besides(interface, address.ip)
-            if holder is not None:
-                raise PortError(PortFailure.ADDRESS_TAKEN, f"{holder} of this host has {address.ip}")
-        requests = self._prepared(interface, index, addresses, lease_s)
+        requests = self._admitted(interface, addresses, lease_s)
+        with self._turn:
+            self._hold(interface, requests)
+
+    def _hold(self, interface: str, requests: _Requests) -> None:
+        index = requests.index
         added: list[IPInterface] = []
         for address, request in requests.hold.items():
             new = address not in requests.held
@@ -125,13 +141,53 @@ class RtnetlinkAddressPort:
                 self._netlink.request(request)
             except OSError as error:
                 self._undo(requests, added)
-                raise _failure(error, address, f"adding {address} to {interface}") from error
+                raise address_error(error, address, f"adding {address} to {interface}") from error
             if new:
                 added.append(address)
                 requests.held.add(address)
             for variant in self._table.variants_of(interface, address.ip):
                 if variant != address:
                     self._take_off(index, variant)
+
+    def renew(self, renewal: RenewAddresses) -> None:
+        """Have the thread renew the lease of addresses; see `triocarp.core.ports.AddressPort`.
+
+        Only of those that are held: what somebody took off is for the core to put back. What is there with
+        another prefix length as well is taken off.
+
+        Args:
+            renewal: the effect.
+
+        Raises:
+            PortError: `NO_DEVICE` or `ADDRESS_TAKEN`.
+        """
+        interface = renewal.interface
+        requests = self._admitted(interface, renewal.addresses, renewal.lease_s)
+        others = (
+            variant
+            for address in renewal.addresses
+            for variant in self._table.variants_of(interface, address.ip)
+            if variant != address
+        )
+        self._renewals.ask(
+            Renewal(
+                effect=renewal,
+                requests=requests.hold,
+                held=requests.held,
+                clearing=[
+                    rtnetlink_messages.request_to_release_exactly(requests.index, variant) for variant in others
+                ],
+                asked_at=boottime(),
+            )
+        )
+
+    async def wait_readable(self) -> None:
+        """Wait until `read` may have something to give."""
+        await self._renewals.wait_readable()
+
+    def read(self) -> list[EffectFailed]:
+        """Return the renewals that have failed since the last call, without waiting."""
+        return self._renewals.read()
 
     def release(self, interface: str, addresses: tuple[IPInterface, ...]) -> None:
         """Take addresses off an interface; see `triocarp.core.ports.AddressPort`.
@@ -152,22 +208,27 @@ class RtnetlinkAddressPort:
         if prepared is None or prepared.index != index:
             prepared = _encoded(index, addresses, 0, self._table.held_on(index))
         prepared.held.difference_update(addresses)
+        with self._turn:
+            self._release(interface, prepared)
+
+    def _release(self, interface: str, prepared: _Requests) -> None:
         failed: tuple[OSError, IPInterface] | None = None
         for address, request in prepared.release.items():
             try:
                 if isinstance(address, IPv4Interface):
                     self._release_ipv4(request)
                 else:
-                    self._release_ipv6(index, request, prepared.find[address])
+                    self._release_ipv6(prepared.index, request, prepared.find[address])
             except OSError as error:
                 failed = failed or (error, address)
         # Without permission the kernel refuses also what there is nothing to do for.
-        if failed is not None and self._any_present(interface, addresses):
+        if failed is not None and self._any_present(interface, tuple(prepared.release)):
             cause, address = failed
             raise port_error(cause, f"removing {address.ip} from {interface}") from cause
 
     def close(self) -> None:
-        """Close the socket; the addresses stay until their leases end. Closing twice is fine."""
+        """End the thread and close the socket; the addresses stay until their leases end. Twice is fine."""
+        self._renewals.close()
         self._netlink.close()
 
     def __enter__(self) -> Self:
@@ -184,6 +245,21 @@ class RtnetlinkAddressPort:
             return index_of(self._netlink, interface)
         except OSError:
             return None
+
+    def _admitted(self, interface: str, addresses: tuple[IPInterface, ...], lease_s: int) -> _Requests:
+        """Return the encoded requests to hold addresses, unless it is known that they cannot be held.
+
+        Raises:
+            PortError: `NO_DEVICE` or `ADDRESS_TAKEN`.
+        """
+        index = self._index_of(interface)
+        if index is None:
+            raise PortError(PortFailure.NO_DEVICE, f"no interface {interface}")
+        for address in addresses:
+            holder = self._table.holder_besides(interface, address.ip)
+            if holder is not None:
+                raise PortError(PortFailure.ADDRESS_TAKEN, f"{holder} of this host has {address.ip}")
+        return self._prepared(interface, index, addresses, lease_s)
 
     def _prepared(self, interface: str, index: int, addresses: tuple[IPInterface, ...], lease_s: int) -> _Requests:
         """Return the encoded requests, encoding them where nobody has done it for this interface and lease."""
@@ -273,13 +349,3 @@ def _encoded(index: int, addresses: tuple[IPInterface, ...], lease_s: int, held:
         release={a: rtnetlink_messages.request_to_release(index, a) for a in addresses},
         held=held,
     )
-
-
-def _failure(error: OSError, address: IPInterface, doing: str) -> PortError:
-    """Return what a failed request is to the core.
-
-    What IPv6 calls a lack of permission is none of ours: that would be EPERM.
-    """
-    if error.errno == errno.EACCES and isinstance(address, IPv6Interface):
-        return PortError(PortFailure.OTHER, f"{doing}: IPv6 is switched off there (sysctl disable_ipv6)")
-    return port_error(error, doing)

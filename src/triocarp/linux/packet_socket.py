@@ -16,11 +16,12 @@ which matters as little as that between two hosts: a family is a virtual host's 
 
 import contextlib
 import errno
+import fcntl
 import select
 import socket
 import struct
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Final, NamedTuple, Self, final
 
@@ -55,10 +56,9 @@ _SOL_PACKET: Final = 263
 _PACKET_ADD_MEMBERSHIP: Final = 1
 _PACKET_MR_MULTICAST: Final = 0
 _SO_RCVBUFFORCE: Final = 33
-_SO_TIMESTAMPNS: Final = 35
+_SIOCGSTAMPNS: Final = 0x8010_8907  # <linux/sockios.h>: since Linux 5.1 with 64 bits each on every machine
 
-_TIMESPEC: Final = struct.Struct("@ll")
-_CONTROL_LENGTH: Final = socket.CMSG_SPACE(_TIMESPEC.size)
+_TIMESPEC: Final = struct.Struct("=qq")
 _AGE_MAX: Final = SECOND // 4
 
 _PACKET_MREQ: Final = struct.Struct("@iHH8s")  # index, type, length of the address, address
@@ -214,31 +214,35 @@ class PacketSocket:
         """Wait until `receive` may have something to give."""
         await trio.lowlevel.wait_readable(self._readiness.fileno())
 
-    def receive(self) -> list[Arrival]:
-        """Return the IP datagrams that have arrived, at most `RECEIVE_BATCH` of them, without waiting.
+    def receive(self, dropped: Callable[[bytes], bool] | None = None) -> Iterator[Arrival]:
+        """Yield the IP datagrams that have arrived, at most `RECEIVE_BATCH` of them, without waiting.
 
         With two families each has half of the batch, so that a flood of one does not silence the other.
 
         An interface that went down is no error here: the monitor reports it, and when it is up again the
         datagrams go on.
 
+        Args:
+            dropped: says of a datagram whether to leave it out.
+
         Raises:
             OSError: something that cannot happen to a sound socket.
         """
-        arrivals: list[Arrival] = []
         share = RECEIVE_BATCH // len(self._receivers)
         for receiver in self._receivers.values():
             for _ in range(share):
                 try:
-                    frame, controls, _, _ = receiver.recvmsg(_FRAME_LENGTH_MAX, _CONTROL_LENGTH)
+                    # Without the sender's address, for which Python would ask the kernel for the interface's name.
+                    frame = receiver.recv(_FRAME_LENGTH_MAX)
                 except BlockingIOError:
                     break
                 except OSError as error:
                     if error.errno not in _INTERFACE_TROUBLE:
                         raise
                 else:
-                    arrivals.append(Arrival(_instant_of_arrival(controls), frame[_ETHERNET_HEADER_LENGTH:]))
-        return arrivals
+                    datagram = frame[_ETHERNET_HEADER_LENGTH:]
+                    if dropped is None or not dropped(datagram):
+                        yield Arrival(_instant_of_arrival(receiver), datagram)
 
     def close(self) -> None:
         """Leave the groups and close, when no task waits any more. Closing twice is fine."""
@@ -318,7 +322,8 @@ def _open_receiver(family: Family) -> socket.socket:
         raise port_error(error, "opening a packet socket") from error
     try:
         packet_filter.attach(receiver, packet_filter.ip_protocol(family, PROTOCOL))
-        receiver.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+        with contextlib.suppress(FileNotFoundError):  # of what has not been received; but from now on it stamps
+            fcntl.ioctl(receiver, _SIOCGSTAMPNS, bytes(_TIMESPEC.size))
         try:
             receiver.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RECEIVE_BUFFER)
         except PermissionError:
@@ -343,17 +348,16 @@ def _open_routed_sender(interface: str, family: Family) -> RoutedSender:
         raise port_error(error, f"opening a raw {family} socket") from error
 
 
-def _instant_of_arrival(controls: list[tuple[int, int, bytes]]) -> int:
-    """Return when the kernel had a frame.
+def _instant_of_arrival(receiver: socket.socket) -> int:
+    """Return when the kernel had the frame that was received last.
 
     A busy machine reads late, and a dead timer counts from when the master spoke, not from when we listened. The
     kernel stamps with the wall clock, of which only the difference to now is used; where that is none that waiting
-    for a processor explains, the clock was set in between, and the instant is now.
+    for a processor explains, the clock was set in between, and the instant is now. The stamp is asked for, in the
+    place of being told with each frame: nobody asks for those of a flood.
     """
     now = boottime()
-    for _, kind, data in controls:
-        if kind == _SO_TIMESTAMPNS and len(data) == _TIMESPEC.size:
-            seconds, nanoseconds = _TIMESPEC.unpack(data)
-            age = time.time_ns() - (seconds * SECOND + nanoseconds)
-            return now - age if 0 <= age < _AGE_MAX else now
-    return now
+    stamp = fcntl.ioctl(receiver, _SIOCGSTAMPNS, bytes(_TIMESPEC.size))
+    seconds, nanoseconds = _TIMESPEC.unpack(stamp)
+    age = time.time_ns() - (seconds * SECOND + nanoseconds)
+    return now - age if 0 <= age < _AGE_MAX else now

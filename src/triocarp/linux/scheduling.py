@@ -17,22 +17,29 @@ _WITHOUT_PAUSE_US: Final = 500_000
 """Microseconds of processor time without once waiting for something, after which the class is given back."""
 
 
-def become_real_time() -> bool:
-    """Put this process into the real-time class, and return whether the system permits it.
+def become_real_time(*threads: int) -> bool:
+    """Put the calling thread and others into the real-time class, and return whether the system permits it.
 
-    Programs that it starts are ordinary ones again. If the process runs for half a second without a pause,
-    because of a bug or of more packets than it can read, it becomes an ordinary one, and stays one.
+    The others are those for which this one waits now and then. Programs that it starts are ordinary ones again. If
+    the process runs for half a second without a pause, because of a bug or of more packets than it can read, it
+    becomes an ordinary one, and stays one.
+
+    Args:
+        threads: their numbers in the kernel.
     """
+
+    def become_ordinary(_number: int, _frame: object) -> None:
+        for thread in served_first:
+            os.sched_setscheduler(thread, os.SCHED_OTHER, os.sched_param(0))
+
+    served_first = (0, *threads)
     try:
         # First the guard: it does nothing to an ordinary process.
-        signal.signal(signal.SIGXCPU, _become_ordinary)
+        signal.signal(signal.SIGXCPU, become_ordinary)
         _, most = resource.getrlimit(resource.RLIMIT_RTTIME)
         resource.setrlimit(resource.RLIMIT_RTTIME, (_WITHOUT_PAUSE_US, most))
-        os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(_PRIORITY))
+        for thread in served_first:
+            os.sched_setscheduler(thread, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(_PRIORITY))
     except (OSError, ValueError):
         return False
     return True
-
-
-def _become_ordinary(_number: int, _frame: object) -> None:
-    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))

@@ -1,8 +1,10 @@
 """What the kernel's error numbers mean to the core. This is the one place that says so."""
 
 import errno
+from ipaddress import IPv6Interface
 from typing import Final
 
+from triocarp.core.family import IPInterface
 from triocarp.core.ports import PortError
 from triocarp.core.reasons import PortFailure
 
@@ -29,3 +31,18 @@ def port_error(error: OSError, doing: str) -> PortError:
     """
     failure = _FAILURES.get(error.errno or 0, PortFailure.OTHER)
     return PortError(failure, f"{doing}: {error.strerror or error}")
+
+
+def address_error(error: OSError, address: IPInterface, doing: str) -> PortError:
+    """Return what a failed request to add or renew an address is to the core.
+
+    What IPv6 calls a lack of permission is none of ours: that would be EPERM.
+
+    Args:
+        error: the kernel's.
+        address: which was to be added.
+        doing: what was tried, to begin a sentence with.
+    """
+    if error.errno == errno.EACCES and isinstance(address, IPv6Interface):
+        return PortError(PortFailure.OTHER, f"{doing}: IPv6 is switched off there (sysctl disable_ipv6)")
+    return port_error(error, doing)

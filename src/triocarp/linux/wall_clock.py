@@ -6,6 +6,7 @@ after a suspension. Timers that wish for it are cancelled then (``TFD_TIMER_CANC
 that passes for Linux does so; therefore the difference is told again now and then, as well.
 """
 
+import ctypes
 import errno
 import time
 from collections.abc import Callable
@@ -22,8 +23,18 @@ from triocarp.linux.timerfd import CLOCK_REALTIME, TimerDescriptor
 REPEATED_AFTER: Final = 64 * SECOND
 """Nanoseconds after which the difference is told again."""
 
+_TIMEX_SIZE: Final = 208
+_TIME_ERROR: Final = 5
+
 _READINGS: Final = 3
 _ATTEMPTS: Final = 2
+
+
+def is_synchronised() -> bool:
+    """Return whether the kernel vouches for the wall clock (adjtimex(2)); also where it does not say."""
+    # Zeros ask for nothing to be changed. There is room for what later kernels may append.
+    state: int = ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(2 * _TIMEX_SIZE))
+    return state != _TIME_ERROR
 
 
 class SettableTimer(Protocol):

@@ -1,0 +1,147 @@
+"""``carpsim whatif``: what an operator may expect of their own configuration."""
+
+import argparse
+import sys
+import tomllib
+from collections.abc import Sequence
+from functools import partial
+from ipaddress import ip_interface
+from pathlib import Path
+from typing import Final
+
+from carpsim.whatif import Expectation, expectations, peers_like, variants
+from triocarp.core import IPInterface, Link, NodeConfig
+from triocarp.daemon.config_file import read_node_config
+from triocarp.daemon.settings import SettingsError
+from triocarp.linux.interface_table import InterfaceTable
+from triocarp.linux.rtnetlink_messages import AddressReport, LinkReport
+
+NAME: Final = "whatif"
+HELP: Final = "run a carpd configuration with peers like it under faults, and say what to expect of it"
+
+_P50: Final = 0.5
+_P99: Final = 0.99
+_WORTH_TELLING: Final = 0.1  # of the median outage, and seconds: below that a setting makes no difference
+_RUNS_OF_VARIANTS: Final = 20
+STATUS_EXCEEDED: Final = 1
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what it can be told; see `carpsim.main.Command`.
+
+    Args:
+        parser: of the subcommand.
+    """
+    parser.add_argument(
+        "--config",
+        type=Path,
+        action="append",
+        required=True,
+        metavar="FILE",
+        help="carpd's configuration file; once for each host, or once for all with --hosts",
+    )
+    parser.add_argument("--hosts", type=int, default=2, metavar="N", help="hosts, if one file is given")
+    parser.add_argument("--runs", type=int, default=100, metavar="N", help="how often each story is told")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of everything that is left to chance")
+    parser.add_argument(
+        "--max-outage", type=float, metavar="SECONDS", help="fail if the 99th percentile is longer"
+    )
+    parser.add_argument(
+        "--max-two-masters", type=float, metavar="SECONDS", help="fail if two hosts answer for longer"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Tell all stories; see `carpsim.main.Command`.
+
+    Args:
+        arguments: as they were read.
+    """
+    files: list[Path] = arguments.config
+    try:
+        configs = tuple(read_node_config(file, partial(_imagined, file)) for file in files)
+    except SettingsError as error:
+        raise SystemExit(f"carpsim whatif: {error}") from None
+    if len(configs) == 1:
+        configs = peers_like(configs[0], arguments.hosts)
+    found = []
+    sys.stdout.write(f"{'':58}{'outage, s':>18}  two hosts answer  changes\n")
+    sys.stdout.write(f"{'':58}{'p50':>9}{'p99':>9}{'runs':>9}{'s':>8}  of state\n")
+    for expected in expectations(configs, runs=arguments.runs, seed=arguments.seed):
+        found.append(expected)
+        sys.stdout.write(_line(expected))
+        sys.stdout.flush()
+    if len(files) == 1:
+        _tell_what_hurts(configs, min(arguments.runs, _RUNS_OF_VARIANTS), arguments.seed)
+    return _verdict(found, arguments.max_outage, arguments.max_two_masters)
+
+
+def _line(expected: Expectation) -> str:
+    return (
+        f"{expected.story:58}{expected.percentile(_P50):9.2f}{expected.percentile(_P99):9.2f}"
+        f"{expected.two_holders:9.0%}{expected.two_holders_longest:8.2f}{expected.transitions:10.1f}\n"
+    )
+
+
+def _tell_what_hurts(configs: Sequence[NodeConfig], runs: int, seed: int) -> None:
+    """Say which other setting would make outages shorter, story by story, with the same seeds for all."""
+    found = tuple(expectations(configs, runs=runs, seed=seed))
+    told = False
+    for words, changed in variants(configs[0]):
+        other = tuple(expectations(peers_like(changed, len(configs)), runs=runs, seed=seed))
+        for before, after in zip(found, other, strict=True):
+            gain = before.percentile(_P50) - after.percentile(_P50)
+            if gain > max(_WORTH_TELLING * before.percentile(_P50), _WORTH_TELLING):
+                if not told:
+                    sys.stdout.write("\nwith another setting the median outage would be shorter:\n")
+                told = True
+                sys.stdout.write(f"  {words}: {before.story}: {after.percentile(_P50):.2f} s\n")
+    if not told:
+        sys.stdout.write("\nno other setting that was tried makes the median outage shorter\n")
+
+
+def _verdict(found: Sequence[Expectation], max_outage: float | None, max_two_masters: float | None) -> int:
+    status = 0
+    for expected in found:
+        if max_outage is not None and expected.percentile(_P99) > max_outage:
+            sys.stderr.write(
+                f"carpsim whatif: {expected.story}: 1 outage of 100 is over {expected.percentile(_P99):.2f} s, "
+                f"--max-outage is {max_outage} s\n"
+            )
+            status = STATUS_EXCEEDED
+        if max_two_masters is not None and expected.two_holders_longest > max_two_masters:
+            sys.stderr.write(
+                f"carpsim whatif: {expected.story}: two hosts answer for {expected.two_holders_longest:.2f} s, "
+                f"--max-two-masters is {max_two_masters} s\n"
+            )
+            status = STATUS_EXCEEDED
+    return status
+
+
+def _imagined(file: Path) -> InterfaceTable:
+    """Return interfaces as a file means them: each has an address in the networks of its virtual ones.
+
+    The configuration of a host is run on another machine, which has not got its interfaces.
+    """
+    table = InterfaceTable()
+    told = tomllib.loads(file.read_text(encoding="utf-8")).get("virtual_host", [])
+    virtual: dict[str, list[IPInterface]] = {}
+    for one in told:
+        networks = virtual.setdefault(str(one.get("interface", "")), [])
+        for address in one.get("addresses", []):
+            try:
+                networks.append(ip_interface(address))
+            except ValueError:
+                continue  # it is told when the file is read
+    for index, (name, addresses) in enumerate(virtual.items(), 1):
+        mac = bytes((2, 0, 0, 0, 0, index))
+        table.apply(
+            LinkReport(index=index, name=name, link=Link.UP, hardware_address=mac, loopback=False, arp=True)
+        )
+        taken = {address.ip for address in addresses}
+        for network in dict.fromkeys(address.network for address in addresses):
+            free = next((host for host in network.hosts() if host not in taken), None)
+            if free is not None:
+                own = ip_interface(f"{free}/{network.prefixlen}")
+                table.apply(AddressReport(index=index, address=own, present=True, port_id=0, number=0))
+    return table

@@ -1,0 +1,315 @@
+"""What an operator may expect of a configuration: it is run with peers like it, under faults, and measured.
+
+Each disturbance is a story that begins when a group has settled. It is told many times, with another seed each
+time, so that it meets another phase of the advertisements and of the client's probes.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Address, IPv6Address
+from typing import Final, TypeAlias, final
+
+from carpsim.conditions import BurstLoss, IndependentLoss, Loss
+from carpsim.faults import CableConditions, Crash, Fault, LinkLoss, Partition, Pause, Stop
+from carpsim.measurement import Measurement
+from carpsim.randomness import below, stream, stream_seed
+from carpsim.scenario import DEFAULT_CONDITIONS, ClientSettings, HostSettings, Scenario, SegmentSettings
+from carpsim.world import World
+from triocarp.core import (
+    ConfigurationError,
+    FlapDamping,
+    IPAddress,
+    NodeConfig,
+    State,
+    Transport,
+    VirtualHostConfig,
+)
+from triocarp.core.timing import SECOND
+
+PROBE_INTERVAL: Final = SECOND // 20
+"""From one probe to the next: outages are known to 50 ms."""
+
+TOLERATED: Final = 5 * SECOND // 1000
+"""Two hosts may have an address for so long without being counted: who yields does so when it hears the other."""
+
+_ADVSKEW_STEP: Final = 100
+_ADVSKEW_MAX: Final = 240
+_CLIENT_NUMBERS: Final = 100  # how far behind a host's address its client's is looked for
+_SEED_BITS: Final = 2**63
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cast:
+    """Who and when, in a story.
+
+    Attributes:
+        master: name of the host that is master when it begins.
+        others: names of the other hosts.
+        clients: names of the clients.
+        at: the instant at which it begins, nanoseconds.
+        dead_time: the longest time that the group may need to settle, nanoseconds.
+    """
+
+    master: str
+    others: tuple[str, ...]
+    clients: tuple[str, ...]
+    at: int
+    dead_time: int
+
+
+Story: TypeAlias = Callable[[Cast], tuple[Fault, ...]]
+"""Returns what goes wrong."""
+
+
+def _power_fails(cast: Cast) -> tuple[Fault, ...]:
+    return (Crash(at=cast.at, host=cast.master, power=True, restart_after=4 * cast.dead_time),)
+
+
+def _daemon_is_killed(cast: Cast) -> tuple[Fault, ...]:
+    return (Crash(at=cast.at, host=cast.master, restart_after=4 * cast.dead_time),)
+
+
+def _daemon_is_restarted(cast: Cast) -> tuple[Fault, ...]:
+    return (Stop(at=cast.at, host=cast.master, restart_after=cast.dead_time // 2),)
+
+
+def _link_is_lost(cast: Cast) -> tuple[Fault, ...]:
+    return (LinkLoss(at=cast.at, host=cast.master, duration=4 * cast.dead_time),)
+
+
+def _stands_still(cast: Cast) -> tuple[Fault, ...]:
+    return (Pause(at=cast.at, host=cast.master, duration=2 * cast.dead_time),)
+
+
+def _hiccups(cast: Cast) -> tuple[Fault, ...]:
+    half = cast.dead_time // 2
+    return tuple(Pause(at=cast.at + n * cast.dead_time, host=cast.master, duration=half) for n in range(4))
+
+
+def _falls_apart(cast: Cast) -> tuple[Fault, ...]:
+    parts = ((cast.master,), cast.others + cast.clients)
+    return (Partition(at=cast.at, parts=parts, duration=4 * cast.dead_time),)
+
+
+def _loses(loss: Loss) -> Story:
+    def story(cast: Cast) -> tuple[Fault, ...]:
+        conditions = replace(DEFAULT_CONDITIONS, loss=loss)
+        return (CableConditions(at=cast.at, outward=conditions, duration=8 * cast.dead_time),)
+
+    return story
+
+
+STORIES: Final[Mapping[str, Story]] = {
+    "the master's power fails": _power_fails,
+    "the master's daemon is killed": _daemon_is_killed,
+    "the master's daemon is restarted": _daemon_is_restarted,
+    "the master's link is lost": _link_is_lost,
+    "the master stands still for two dead times": _stands_still,
+    "the master stands still for half a dead time, four times": _hiccups,
+    "the segment falls apart, and heals": _falls_apart,
+    "5 % of all frames are lost": _loses(IndependentLoss(0.05)),
+    "frames are lost in bursts": _loses(BurstLoss(to_bad=0.02, to_good=0.5)),
+}
+"""What is tried, by what is said of it."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expectation:
+    """What is to be expected of one story.
+
+    Attributes:
+        story: which.
+        runs: how often it was told.
+        outages: of each run the longest outage of any client, seconds, in ascending order; 0 without one.
+        two_holders: share of runs in which two hosts had an address at once for more than `TOLERATED`, 0 to 1.
+        two_holders_longest: for how long they did at most, seconds.
+        transitions: changes of state of all hosts together, after the beginning, per run.
+    """
+
+    story: str
+    runs: int
+    outages: tuple[float, ...]
+    two_holders: float
+    two_holders_longest: float
+    transitions: float
+
+    def percentile(self, share: float) -> float:
+        """Return the outage that a share of the runs do not exceed, seconds: the nearest rank.
+
+        Args:
+            share: above 0, up to 1.
+        """
+        return self.outages[max(0, -int(-share * len(self.outages)) - 1)]
+
+
+def peers_like(config: NodeConfig, count: int) -> tuple[NodeConfig, ...]:
+    """Return the nodes of a group: one, and others that have their own addresses and a worse advskew.
+
+    Args:
+        config: of the first one.
+        count: how many there shall be.
+    """
+    return tuple(
+        NodeConfig(virtual_hosts=tuple(_like(one, number, count) for one in config.virtual_hosts))
+        for number in range(count)
+    )
+
+
+def expectations(
+    configs: Sequence[NodeConfig], *, runs: int, seed: int, stories: Mapping[str, Story] = STORIES
+) -> Iterator[Expectation]:
+    """Yield what is to be expected of each story.
+
+    Args:
+        configs: of the hosts of the group.
+        runs: how often each story is told.
+        seed: of everything that is left to chance.
+        stories: what is tried.
+    """
+    for name, story in stories.items():
+        told = [_tell(configs, story, stream_seed(seed, name, str(number)) % _SEED_BITS) for number in range(runs)]
+        several = [max(holding.several for holding in one.holdings.values()) / SECOND for one in told]
+        longest = [max(_lengths(one), default=0.0) for one in told]
+        yield Expectation(
+            story=name,
+            runs=runs,
+            outages=tuple(sorted(longest)),
+            two_holders=sum(time > TOLERATED / SECOND for time in several) / runs,
+            two_holders_longest=max(several),
+            transitions=sum(one.transitions for one in told) / runs,
+        )
+
+
+def variants(config: NodeConfig) -> Iterator[tuple[str, NodeConfig]]:
+    """Yield configurations that differ in one setting from what is given, each with what was changed.
+
+    Args:
+        config: that is given.
+    """
+    changes: tuple[tuple[str, dict[str, object]], ...] = (
+        ("advbase = 1", {"advbase_s": 1}),
+        ("dead_ratio = 3", {"dead_ratio": 3}),
+        ("preempt = false", {"preempt": False}),
+        ("preempt = true", {"preempt": True}),
+        ("preempt_delay_s = 10", {"preempt": True, "preempt_delay": 10 * SECOND}),
+        ("hold_down_s = 0", {"hold_down": 0}),
+        ("flap_damping = true", {"flap_damping": FlapDamping()}),
+        ("announce_after = [2]", {"announce_after": (2,)}),
+    )
+    for words, change in changes:
+        try:
+            changed = NodeConfig(virtual_hosts=tuple(replace(one, **change) for one in config.virtual_hosts))  # type: ignore[arg-type]
+        except ConfigurationError:
+            continue  # the dialect does not have that
+        if changed != config:
+            yield words, changed
+
+
+def _lengths(measured: Measurement) -> list[float]:
+    end = measured.world.scenario.duration
+    return [
+        ((end if outage.end is None else outage.end) - outage.begin) / SECOND
+        for outages in measured.outages.values()
+        for outage in outages
+        if outage.begin >= measured.since
+    ]
+
+
+def _tell(configs: Sequence[NodeConfig], story: Story, seed: int) -> Measurement:
+    """Tell a story once, and return what was measured from its beginning on."""
+    every = [one for config in configs for one in config.virtual_hosts]
+    dead_time = max(one.dead_time + one.hold_down + one.preempt_delay for one in every)
+    interval = max(one.interval for one in every)
+    settled = 3 * dead_time + SECOND
+    begin = settled + below(stream(seed, "begin"), interval)
+    segments = tuple(dict.fromkeys(one.interface for one in every))
+    names = tuple(f"host{number + 1}" for number in range(len(configs)))
+    scenario = Scenario(
+        duration=begin + 12 * dead_time,
+        segments=tuple(SegmentSettings(name=name) for name in segments),
+        hosts=tuple(
+            HostSettings(name=name, config=config, segments={segment: segment for segment in segments})
+            for name, config in zip(names, configs, strict=True)
+        ),
+        clients=tuple(_clients(configs)),
+    )
+    measurement = Measurement()
+    world = World(scenario, seed=seed, watchers=(measurement,))
+    world.run(settled)
+    measurement.start_anew()
+    master = next((name for name in names if _is_master(world, name)), names[0])
+    others = tuple(name for name in names if name != master)
+    clients = tuple(client.name for client in scenario.clients)
+    cast = Cast(master=master, others=others, clients=clients, at=begin, dead_time=dead_time)
+    for fault in story(cast):
+        for happening in _everywhere(fault, segments):
+            world.engine.at(happening.at, world.let_happen, happening)
+    world.run()
+    measurement.finish()
+    return measurement
+
+
+def _is_master(world: World, name: str) -> bool:
+    node = world.hosts[name].node
+    return node is not None and any(one.state is State.MASTER for one in node.virtual_hosts.values())
+
+
+def _everywhere(fault: Fault, segments: tuple[str, ...]) -> tuple[Fault, ...]:
+    """Return a fault of the network for each segment."""
+    match fault:
+        case LinkLoss():
+            return tuple(replace(fault, interface=name) for name in segments)
+        case Partition() | CableConditions():
+            return tuple(replace(fault, segment=name) for name in segments)
+        case _:
+            return (fault,)
+
+
+def _clients(configs: Sequence[NodeConfig]) -> Iterator[ClientSettings]:
+    """Yield a client for the first address of each virtual host."""
+    taken = {source for config in configs for one in config.virtual_hosts for source in one.sources.values()}
+    taken |= {address.ip for config in configs for one in config.virtual_hosts for address in one.addresses}
+    for number, one in enumerate(configs[0].virtual_hosts):
+        target = one.addresses[0]
+        own = next((free for free in _following(target.ip) if free not in taken), None)
+        if own is not None:
+            taken.add(own)
+            yield ClientSettings(
+                name=f"client{number + 1}",
+                address=own,
+                target=target.ip,
+                segment=one.interface,
+                interval=PROBE_INTERVAL,
+                timeout=SECOND // 2,
+            )
+
+
+def _like(one: VirtualHostConfig, number: int, count: int) -> VirtualHostConfig:
+    taken = {address.ip for address in one.addresses}
+    sources = {family: _nth(source, number, taken) for family, source in one.sources.items()}
+    peers = one.peers
+    if one.transport is Transport.UNICAST:
+        everybody = [_nth(source, other, taken) for source in one.sources.values() for other in range(count)]
+        peers = tuple(address for address in everybody if address not in sources.values())
+    changed = {family.name: address for family, address in sources.items()}
+    source, source6 = changed.get("IPV4"), changed.get("IPV6")
+    return replace(
+        one,
+        source=source if isinstance(source, IPv4Address) else None,
+        source6=source6 if isinstance(source6, IPv6Address) else None,
+        peers=peers,
+        advskew=one.advskew if number == 0 else min(one.advskew + number * _ADVSKEW_STEP, _ADVSKEW_MAX),
+    )
+
+
+def _nth(address: IPAddress, number: int, taken: set[IPAddress]) -> IPAddress:
+    """Return an address, or the nth one after it that is not taken."""
+    free = (following for following in _following(address) if following not in taken)
+    return address if number == 0 else [next(free) for _ in range(number)][-1]
+
+
+def _following(address: IPAddress) -> Iterator[IPAddress]:
+    for further in range(1, _CLIENT_NUMBERS):
+        yield address + further
