@@ -459,18 +459,22 @@ class HostNetwork:
         self.frozen = False
         self._expire()
 
-    def tell_present_state(self) -> None:
-        """Report the links of all watched interfaces, and the watched addresses that are there."""
+    def present_state(self) -> tuple[LinkChanged | AddressChanged, ...]:
+        """Return the links of all watched interfaces, and the watched addresses that are there."""
+        found: list[LinkChanged | AddressChanged] = []
         for name, addresses in self._watched.items():
             interface = self._interfaces.get(name)
             if interface is None:
-                self._tell(LinkChanged(interface=name, link=Link.ABSENT))
+                found.append(LinkChanged(interface=name, link=Link.ABSENT))
                 continue
             mac = interface.hardware_address
-            self._tell(LinkChanged(interface=name, link=interface.link, hardware_address=mac))
-            for address in addresses.values():
-                if address in interface.leases:
-                    self._tell_address(name, address, present=True)
+            found.append(LinkChanged(interface=name, link=interface.link, hardware_address=mac))
+            found += (
+                AddressChanged(interface=name, address=address, present=True)
+                for address in addresses.values()
+                if address in interface.leases
+            )
+        return tuple(found)
 
     def power_off(self) -> None:
         """Cut all links and lose all leased addresses without a word, as a machine does whose power fails."""

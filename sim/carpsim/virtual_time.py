@@ -10,25 +10,34 @@ kernel. This is the one module of the simulator that needs trio and the daemon::
         await DrivenHost(engine, segment, config, reports=reports).run()
 
     virtual_time.run(engine, main)
+
+`play` runs a whole `Scenario` so: the driver's journals must be those of the engine's world, event by event.
 """
 
 import math
 import random
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from itertools import groupby
 from typing import Final, Protocol, final
 
 import trio
 import trio.testing
 
-from carpsim.engine import Alarm, Engine
+from carpsim.clock import HostClock
+from carpsim.engine import Engine
 from carpsim.host_network import HostNetwork
+from carpsim.loop import ELSEWHERE, Happening, HostTimer, Late, Stopped, on_time, source_of
+from carpsim.scenario import Scenario
 from carpsim.segment import Segment
+from carpsim.world import World, WorldWatcher
 from triocarp.core.configuration import NodeConfig, VirtualHostConfig
-from triocarp.core.effects import Hook
-from triocarp.core.events import Event, HookFinished, HookOutcome
+from triocarp.core.effects import Effect, Hook, RenewAddresses
+from triocarp.core.events import Event, HookFinished, HookOutcome, PacketReceived, PacketUnreadable
+from triocarp.core.family import IPInterface
 from triocarp.core.node import Node
 from triocarp.core.ports import HookPort, Ports, ReportPort
+from triocarp.core.reports import Report
 from triocarp.core.runner import Runner
 from triocarp.core.timing import SECOND
 from triocarp.daemon.driver import Dated, Driver, HookService, Source, Timer
@@ -77,36 +86,38 @@ async def _pass_time(engine: Engine, clock: trio.testing.MockClock) -> None:
 
 @final
 class VirtualTimer:
-    """A `Timer` on the engine.
+    """A `Timer` on the clock of a simulated host.
 
     Args:
         engine: of the world.
+        clock: of the host; the world's if it is left out.
+        late: see `carpsim.loop.HostTimer`.
     """
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._deadline: int | None = None
+    def __init__(self, engine: Engine, clock: HostClock | None = None, late: Late = on_time) -> None:
+        self.alarm: Final = HostTimer(engine, clock or HostClock(), self._ring, late)
+        self._has_rung = False
         self._rung = trio.Event()
-        self._alarm = Alarm(engine, self._ring)
 
     def set(self, deadline: int | None) -> None:
         """Set the deadline; see `Timer`.
 
         Args:
-            deadline: nanoseconds of the engine, or None for never.
+            deadline: nanoseconds of the clock, or None for never.
         """
-        self._deadline = deadline
-        self._alarm.set(deadline)
+        self._has_rung = False
+        self.alarm.set(deadline)
 
     async def wait(self) -> None:
         """Wait until the deadline has come, and use it up."""
         await trio.lowlevel.checkpoint()
-        while self._deadline is None or self._engine.now < self._deadline:
+        while not self._has_rung:
             self._rung = trio.Event()
             await self._rung.wait()
-        self._deadline = None
+        self._has_rung = False
 
     def _ring(self) -> None:
+        self._has_rung = True
         self._rung.set()
 
 
@@ -263,3 +274,206 @@ class DrivenHost:
             task_status: is told when the host takes part.
         """
         await self.driver.run(task_status=task_status)
+
+
+@final
+class _Lifeline:
+    """All ports of a daemon, until it is killed: what it still does then has no effect.
+
+    Args:
+        ports: its real ones.
+    """
+
+    def __init__(self, ports: Ports) -> None:
+        self._ports = ports
+        self.cut = False
+
+    def ports(self) -> Ports:
+        """Return the ports that the daemon gets."""
+        return Ports(frames=self, addresses=self, hooks=self, reports=self, journal=self)
+
+    def send(self, interface: str, frame: bytes) -> None:
+        if not self.cut:
+            self._ports.frames.send(interface, frame)
+
+    def send_packet(self, interface: str, packet: bytes) -> None:
+        if not self.cut:
+            self._ports.frames.send_packet(interface, packet)
+
+    def hold(self, interface: str, addresses: tuple[IPInterface, ...], lease_s: int) -> None:
+        if not self.cut:
+            self._ports.addresses.hold(interface, addresses, lease_s)
+
+    def renew(self, renewal: RenewAddresses) -> None:
+        if not self.cut:
+            self._ports.addresses.renew(renewal)
+
+    def release(self, interface: str, addresses: tuple[IPInterface, ...]) -> None:
+        if not self.cut:
+            self._ports.addresses.release(interface, addresses)
+
+    def run(self, interface: str, vhid: int, hook: Hook) -> None:
+        if not self.cut:
+            self._ports.hooks.run(interface, vhid, hook)
+
+    def report(self, report: Report) -> None:
+        if not self.cut:
+            self._ports.reports.report(report)
+
+    def record(self, at: int, event: Event, effects: tuple[Effect, ...]) -> None:
+        if not self.cut and self._ports.journal is not None:
+            self._ports.journal.record(at, event, effects)
+
+
+@final
+class _HooksElsewhere:
+    """A `HookService` with nothing to do: a `carpsim.host.Host` runs its hooks itself."""
+
+    async def serve(self, feed: Callable[[Event], None]) -> None:  # noqa: ARG002 - the end of a hook is an event
+        await trio.sleep_forever()
+
+
+@final
+class DriverLoop:
+    """A `carpsim.loop.Loop` that is the driver of the daemon itself.
+
+    Args:
+        nursery: runs it.
+        engine: of the world.
+        clock: of the host.
+        node: that is run.
+        ports: that carry out what it wants.
+        late: see `carpsim.loop.HostTimer`.
+        stopped: is called when the node has left.
+    """
+
+    def __init__(
+        self,
+        nursery: trio.Nursery,
+        engine: Engine,
+        clock: HostClock,
+        node: Node,
+        ports: Ports,
+        *,
+        late: Late,
+        stopped: Stopped,
+    ) -> None:
+        self._nursery = nursery
+        self._engine = engine
+        self._clock = clock
+        self._stopped = stopped
+        self._scope = trio.CancelScope()
+        self._lifeline = _Lifeline(ports)
+        self._inboxes = tuple(Inbox() for _ in range(ELSEWHERE))
+        self._timer = VirtualTimer(engine, clock, late)
+        self._driver = Driver(
+            Runner(node, self._lifeline.ports(), clock=self._now),
+            clock=self._now,
+            timer=self._timer,
+            sources=self._inboxes,
+            hooks=_HooksElsewhere(),
+            leaving_limit_s=0,  # it is cancelled when it is killed, and who is killed does not leave
+        )
+
+    def begin(self, first: Sequence[Event]) -> None:
+        """Start; see `carpsim.loop.Loop`.
+
+        Args:
+            first: what the sources give at first.
+        """
+        for event in first:
+            self._inboxes[source_of(event)].put(event)
+        self._nursery.start_soon(self._run)
+
+    def take(self, event: Event) -> None:
+        """Bring something into one of the driver's sources; see `carpsim.loop.Loop`.
+
+        Args:
+            event: what has happened.
+        """
+        self.take_waiting(((event, self._engine.now),))
+
+    def take_waiting(self, waiting: Sequence[Happening]) -> None:
+        """Bring what has waited into the driver's sources; see `carpsim.loop.Loop`.
+
+        What one source has is there at once, and is read before the next source has anything, because the order
+        in which trio runs tasks is nobody's promise.
+
+        Args:
+            waiting: in the order of the sources.
+        """
+        for number, happenings in groupby(waiting, key=lambda happening: source_of(happening[0])):
+            self._engine.next(self._bring, number, tuple(happenings))
+
+    def pause(self) -> None:
+        """Let the timer wake nobody; see `carpsim.loop.Loop`."""
+        self._timer.alarm.pause()
+
+    def resume(self) -> None:
+        """Undo a `pause`; see `carpsim.loop.Loop`."""
+        self._engine.next(self._timer.alarm.resume)
+
+    def clock_changed(self) -> None:
+        """Set the timer anew; see `carpsim.loop.Loop`."""
+        self._timer.alarm.refresh()
+
+    def end(self) -> None:
+        """End as with SIGKILL; see `carpsim.loop.Loop`."""
+        self._lifeline.cut = True
+        self._timer.alarm.pause()
+        self._scope.cancel()
+
+    async def _run(self) -> None:
+        with self._scope:
+            await self._driver.run()
+            if not self._lifeline.cut:
+                self._stopped()
+
+    def _bring(self, number: int, happenings: tuple[Happening, ...]) -> None:
+        for event, at in happenings:
+            if self._lifeline.cut:
+                return
+            if number == ELSEWHERE:
+                self._driver.feed(event)
+            elif isinstance(event, PacketReceived | PacketUnreadable):
+                self._inboxes[number].put(Dated(event, self._clock.read(at)))
+            else:
+                self._inboxes[number].put(event)
+
+    def _now(self) -> int:
+        return self._clock.read(self._engine.now)
+
+
+def play(scenario: Scenario, *, seed: int = 0, watchers: Iterable[WorldWatcher] = ()) -> World:
+    """Run a world whose hosts are run by the driver of the daemon, and return it.
+
+    Args:
+        scenario: what there is and what happens.
+        seed: of everything that is left to chance.
+        watchers: see what happens.
+
+    Raises:
+        ExceptionGroup: what a driver raised.
+    """
+    nurseries: list[trio.Nursery] = []
+    loops: list[DriverLoop] = []
+
+    def loop(
+        engine: Engine, clock: HostClock, node: Node, ports: Ports, *, late: Late, stopped: Stopped
+    ) -> DriverLoop:
+        loops.append(DriverLoop(nurseries[0], engine, clock, node, ports, late=late, stopped=stopped))
+        return loops[-1]
+
+    world = World(scenario, seed=seed, watchers=watchers, loop=loop)
+
+    async def main() -> None:
+        over = trio.Event()
+        world.engine.at(scenario.duration + 1, over.set)
+        async with trio.open_nursery() as nursery:
+            nurseries.append(nursery)
+            await over.wait()
+            for running in loops:
+                running.end()
+
+    run(world.engine, main)
+    return world

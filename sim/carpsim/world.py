@@ -10,6 +10,7 @@ from carpsim.clock import HostClock
 from carpsim.engine import Engine
 from carpsim.faults import Fault
 from carpsim.host import Host, Machine, Watcher
+from carpsim.loop import EngineLoop, LoopFactory
 from carpsim.scenario import ClientSettings, HostSettings, Scenario, SegmentSettings, UcarpSettings
 from carpsim.segment import Segment
 from carpsim.ucarp_host import UcarpHost
@@ -55,6 +56,7 @@ class World:
         scenario: what there is and what happens.
         seed: of everything that is left to chance.
         watchers: see what happens.
+        loop: makes what runs the nodes of its hosts.
 
     Attributes:
         scenario: what there is and what happens.
@@ -65,11 +67,19 @@ class World:
         clients: by name.
     """
 
-    def __init__(self, scenario: Scenario, *, seed: int = 0, watchers: Iterable[WorldWatcher] = ()) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        *,
+        seed: int = 0,
+        watchers: Iterable[WorldWatcher] = (),
+        loop: LoopFactory = EngineLoop,
+    ) -> None:
         self.scenario = scenario
         self.seed = seed
         self.engine = Engine()
         self._watchers = tuple(watchers)
+        self._loop: LoopFactory = loop
         self.segments = {settings.name: self._segment(settings) for settings in scenario.segments}
         self.hosts: dict[str, Machine] = {}
         self.clients: dict[str, Client] = {}
@@ -173,6 +183,7 @@ class World:
             scripts=settings.scripts,
             wake_up=settings.wake_up,
             watchers=self._watchers,
+            loop=self._loop,
         )
         for place, (interface, segment) in enumerate(settings.segments.items()):
             host.network.add_interface(interface, self.segments[segment], _mac(number, place))

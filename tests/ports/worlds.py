@@ -291,7 +291,7 @@ class SimulatedWorld:
         del self._reported[: self._reported.index(change) + 1]
 
     async def failed_renewal(self) -> EffectFailed:
-        """It is reported in the same instant."""
+        """Let the instant pass in which it is reported."""
         await trio.lowlevel.checkpoint()
         self._engine.run_until(self._engine.now)
         return next(change for change in self._reported if isinstance(change, EffectFailed))
