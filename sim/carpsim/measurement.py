@@ -5,7 +5,7 @@ from typing import final
 
 from carpsim.client import Answer, Client, Outage
 from carpsim.faults import Fault
-from carpsim.host import Host
+from carpsim.host import Host, Machine
 from carpsim.world import World
 from triocarp.core import Effect, Event, IPAddress, IPInterface, State, StateChanged
 
@@ -128,7 +128,7 @@ class Measurement:
                 self.transitions += 1
                 self.takeovers += effect.new is State.MASTER
 
-    def held(self, host: Host, at: int, interface: str, address: IPInterface, *, present: bool) -> None:  # noqa: ARG002
+    def held(self, host: Machine, at: int, interface: str, address: IPInterface, *, present: bool) -> None:  # noqa: ARG002
         """Take note of who has an address; see `carpsim.host.Watcher`.
 
         Args:
@@ -142,6 +142,18 @@ class Measurement:
         if holding is not None:
             holding.change(host.name, at, present=present)
 
+    def switched(self, host: Machine, at: int, old: State | None, new: State | None) -> None:  # noqa: ARG002 - see there
+        """Count changes of state; see `carpsim.host.Watcher`.
+
+        Args:
+            host: whose.
+            at: the instant of the world.
+            old: state before.
+            new: state now.
+        """
+        self.transitions += new is not None and new is not State.INIT
+        self.takeovers += new is State.MASTER
+
     def finish(self) -> None:
         """Take note of what is known only at the end."""
         for holding in self.holdings.values():
@@ -150,7 +162,7 @@ class Measurement:
 
     # What it does not measure.
 
-    def process_changed(self, host: Host, at: int) -> None:
+    def process_changed(self, host: Machine, at: int) -> None:
         """Take note of nothing; see `carpsim.host.Watcher`."""
 
     def happened(self, at: int, fault: Fault) -> None:
