@@ -1,5 +1,6 @@
 """Captures of simulated segments that Wireshark and tcpdump read: pcap with nanoseconds."""
 
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, BinaryIO, final
 
@@ -8,6 +9,27 @@ import dpkt
 from carpsim.frame import FRAME_LENGTH_MAX, Frame
 from carpsim.segment import Segment
 from triocarp.core.timing import SECOND
+
+
+def read_capture(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """Yield the frames of a capture, each with its instant in nanoseconds.
+
+    Args:
+        file: a pcap of Ethernet frames, of whole microseconds or nanoseconds.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        reader: Any = dpkt.pcap.Reader(file)
+    except dpkt.NeedData:
+        raise ValueError("the file is too short") from None
+    if reader.datalink() != dpkt.pcap.DLT_EN10MB:
+        raise ValueError("the frames are not Ethernet's")
+    for seconds, data in reader:
+        # A capture with nanoseconds has Decimals here; of the others a float is exact to the microsecond.
+        exact = isinstance(seconds, Decimal)
+        yield int(seconds * SECOND) if exact else round(seconds * 1_000_000) * 1000, data
 
 
 @final
@@ -32,7 +54,7 @@ class Capture:
         self._segment = segment
         self._station = station
         self._epoch = epoch
-        # dpkt has no types; this is the one place in which the simulator uses it.
+        # dpkt has no types; this is the one module in which the simulator uses it.
         self._writer: Any = dpkt.pcap.Writer(file, snaplen=FRAME_LENGTH_MAX, nano=True)
         segment.add_tap(self._write, station)
 

@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
-from carpsim.figures import draw_heat_map, draw_outages
 from carpsim.library import find_scenario
-from carpsim.summary import Group, summarise
+from carpsim.mistakes import ScenarioError
 from carpsim.sweep import Results, Run, SweepError, read_sweep, run_missing
-from carpsim.tables import Manifest, write_tables
+
+if TYPE_CHECKING:
+    from carpsim.summary import Group
 
 NAME: Final = "sweep"
 HELP: Final = "run one scenario under many settings, and write tables, statistics and figures"
@@ -46,11 +47,18 @@ def run(arguments: argparse.Namespace) -> int:
     Args:
         arguments: as they were read.
     """
+    try:
+        # Who runs one scenario has no need of them.
+        from carpsim.figures import draw_heat_map, draw_outages  # noqa: PLC0415
+        from carpsim.summary import summarise  # noqa: PLC0415
+        from carpsim.tables import Manifest, write_tables  # noqa: PLC0415
+    except ImportError as error:
+        raise SystemExit(f"carpsim sweep: {error.name} is missing: pip install 'triocarp[sim]'") from None
     directory: Path = arguments.output
     try:
         sweep = read_sweep(arguments.sweep, find_scenario)
         runs = tuple(sweep.runs())
-    except SweepError as error:
+    except (SweepError, ScenarioError) as error:
         raise SystemExit(f"carpsim sweep: {error}") from None
     directory.mkdir(parents=True, exist_ok=True)
     results = Results(directory / "runs.jsonl")
@@ -85,7 +93,8 @@ def _executor(where: str, jobs: int) -> Iterator[Executor]:
             raise SystemExit(
                 f"carpsim sweep: --executor {where} needs dask: pip install 'triocarp[cluster]'"
             ) from None
-        with Client("tcp://" + where.removeprefix(_DASK)) as client:
+        connect: Any = Client  # it has no types
+        with connect("tcp://" + where.removeprefix(_DASK)) as client:
             yield client.get_executor()
     elif where == "processes":
         with ProcessPoolExecutor(max_workers=jobs) as executor:
@@ -104,7 +113,7 @@ def _show_progress(done: int, total: int) -> None:
         sys.stderr.flush()
 
 
-def _print(groups: tuple[Group, ...]) -> None:
+def _print(groups: "tuple[Group, ...]") -> None:
     sys.stdout.write("the longest outage of a run at a client, s: median and 99th percentile [95 % interval]\n")
     for group in groups:
         settings = ", ".join(f"{path} = {value}" for path, value in group.settings) or "all runs"
