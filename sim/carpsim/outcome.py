@@ -2,15 +2,17 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import final
+from typing import Final, final
 
 from carpsim.client import Outage
 from carpsim.duration_text import write_duration
-from carpsim.recording import Lane, Recording, Span
+from carpsim.recording import ClientLane, Lane, Recording, Span
 from carpsim.scenario import Scenario
 from carpsim.trace import Trace
 from carpsim.world import World, WorldWatcher
 from triocarp.core.timing import SECOND
+
+_OUTAGES_TOLD: Final = 10
 
 
 @final
@@ -89,9 +91,7 @@ def tell(recording: Recording) -> Iterator[str]:
         yield f"{address} was on"
         yield from _holders(recording.lanes.values(), address)
     for client in recording.clients.values():
-        yield f"{client.name} had {_count(len(client.outages), 'outage')} of {client.target}"
-        for outage in client.outages:
-            yield f"    {_outage(outage)}"
+        yield from _outages(client, recording.world.engine.now)
 
 
 def _holders(lanes: Iterable[Lane], address: str) -> Iterator[str]:
@@ -105,12 +105,31 @@ def _span(span: Span) -> str:
     return f"from {span.begin / SECOND:.3f} s {end}"
 
 
+def _outages(client: ClientLane, now: int) -> Iterator[str]:
+    told = f"{client.name} had {count(len(client.outages), 'outage')} of {client.target}"
+    if len(client.outages) <= _OUTAGES_TOLD:
+        yield told
+        longest = client.outages
+    else:
+        yield f"{told}; the longest {_OUTAGES_TOLD}:"
+        by_length = sorted(client.outages, key=lambda one: one.begin - (now if one.end is None else one.end))
+        longest = tuple(sorted(by_length[:_OUTAGES_TOLD], key=lambda one: one.begin))
+    for outage in longest:
+        yield f"    {_outage(outage)}"
+
+
 def _outage(outage: Outage) -> str:
     if outage.end is None:
-        return f"from {outage.begin / SECOND:.3f} s to the end, {_count(outage.lost, 'probe')} lost"
+        return f"from {outage.begin / SECOND:.3f} s to the end, {count(outage.lost, 'probe')} lost"
     length = (outage.end - outage.begin) / SECOND
-    return f"from {outage.begin / SECOND:.3f} s for {length:.3f} s, {_count(outage.lost, 'probe')} lost"
+    return f"from {outage.begin / SECOND:.3f} s for {length:.3f} s, {count(outage.lost, 'probe')} lost"
 
 
-def _count(number: int, noun: str) -> str:
+def count(number: int, noun: str) -> str:
+    """Return how many there are of something: "no probes", "1 probe", "2 probes".
+
+    Args:
+        number: how many.
+        noun: what, in the singular.
+    """
     return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"

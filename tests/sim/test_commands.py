@@ -15,7 +15,16 @@ def test_run_tells_what_happened_and_that_it_was_expected(capsys: pytest.Capture
     assert "*** crash, host a, power True" in told
     assert "    b from 13.078 s to the end" in told
     assert "user had 2 outages of 10.0.0.100" in told
-    assert "3 expectations; none of them not met" in told
+    assert "3 expectations, none of them not met" in told
+
+
+def test_run_tells_the_longest_of_many_outages(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A lossy network makes many outages of a probe; ten of them are told, the longest ones."""
+    file = tmp_path / "lossy.toml"
+    file.write_text(text_of("master-killed") + "\n[segment.lan]\noutward = { loss = 0.2 }\n")
+    main(["run", str(file)])
+    told = capsys.readouterr().out.partition("; the longest 10:\n")[2]
+    assert told.count("lost\n") == 10
 
 
 def test_run_fails_if_something_was_not_as_expected(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,7 @@ from typing import Final
 
 from carpsim.library import load_scenario
 from carpsim.mistakes import ScenarioError
-from carpsim.outcome import Outcome, first_difference, run_scenario, tell, trace_of
+from carpsim.outcome import Outcome, count, first_difference, run_scenario, tell, trace_of
 from carpsim.report import render
 from carpsim.scenario import Scenario
 from carpsim.trace import Digest, Trace
@@ -78,7 +78,7 @@ def _run(scenario: Scenario, trace: Path | None) -> Outcome:
 def _judge(scenario: Scenario, outcome: Outcome) -> int:
     expected, missed = len(scenario.expectations), outcome.shortfalls
     if expected:
-        sys.stdout.write(f"\n{expected} expectations; {len(missed) or 'none'} of them not met\n")
+        sys.stdout.write(f"\n{count(expected, 'expectation')}, {len(missed) or 'none'} of them not met\n")
     for sentence in missed:
         sys.stdout.write(f"    {sentence}\n")
     return STATUS_UNEXPECTED if missed else 0

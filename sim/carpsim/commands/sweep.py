@@ -64,8 +64,11 @@ def run(arguments: argparse.Namespace) -> int:
     results = Results(directory / "runs.jsonl")
     missing = sum(run not in results for run in runs)
     begin = time.monotonic()
-    with _executor(arguments.executor, arguments.jobs) as executor:
-        run_missing(runs, results, executor, _show_progress)
+    try:
+        with _executor(arguments.executor, arguments.jobs) as executor:
+            run_missing(runs, results, executor, _show_progress)
+    except ScenarioError as error:
+        raise SystemExit(f"carpsim sweep: {arguments.sweep}: {error}") from None
     found = [results[run] for run in runs]
     write_tables(found, directory)
     groups = summarise(found, tuple(sweep.parameters), seed=sweep.seed)
