@@ -149,7 +149,8 @@ class Recording:
                 case StateChanged():
                     lane = self.lanes[host.name, effect.interface, effect.vhid]
                     _change(lane.states, now, None if effect.new is State.INIT else effect.new.value)
-                    lane.sentences.append((now, explain(effect)))
+                    words = f"{effect.old.value} -> {effect.new.value}: {explain(effect)}"
+                    lane.sentences.append((now, words))
                 case _ if isinstance(effect, Report):
                     self._take_report(host, effect, now)
                 case _:
@@ -188,11 +189,11 @@ class Recording:
                 if not host.running:
                     _change(lane.states, at, None)
 
-    def switched(self, host: Machine, at: int, old: State | None, new: State | None) -> None:  # noqa: ARG002
+    def switched(self, host: Machine, at: int, old: State | None, new: State | None) -> None:
         """Take note; see `carpsim.host.Watcher`.
 
         Args:
-            host: whose daemon.
+            host: whose.
             at: the instant of the world.
             old: state before.
             new: state now.
@@ -200,6 +201,8 @@ class Recording:
         for (name, _, _), lane in self.lanes.items():
             if name == host.name:
                 _change(lane.states, at, None if new is None or new is State.INIT else new.value)
+                names = [State.INIT.value if state is None else state.value for state in (old, new)]
+                lane.sentences.append((at, " -> ".join(names)))
 
     def happened(self, at: int, fault: Fault) -> None:
         """Take note; see `carpsim.world.WorldWatcher`.
@@ -241,11 +244,11 @@ class Recording:
                 return
 
     def _owner_of(self, mac: bytes) -> str:
-        for host in self.world.scenario.hosts:
-            for place in host.places:
-                found = self.world.hosts[host.name].network.interface(place.interface)
+        for settings in self.world.scenario.hosts:
+            for interface in settings.segments:
+                found = self.world.hosts[settings.name].network.interface(interface)
                 if found is not None and found.hardware_address == mac:
-                    return host.name
+                    return settings.name
         return mac.hex(":")
 
 
@@ -271,7 +274,14 @@ def _in_words(name: str, value: object) -> str:
         return f"{value / 1e9:g} s"
     if isinstance(value, tuple):
         items = cast("tuple[object, ...]", value)
-        return " | ".join(" ".join(item) if isinstance(item, tuple) else str(item) for item in items)
+        return " | ".join(" ".join(item) if isinstance(item, tuple) else _in_words("", item) for item in items)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        told = [
+            f"{known.name} {_in_words(known.name, getattr(value, known.name))}"
+            for known in dataclasses.fields(value)
+            if known.repr and getattr(value, known.name) != known.default
+        ]
+        return f"({', '.join(told)})"
     return str(getattr(value, "value", value))
 
 

@@ -17,7 +17,7 @@ from carpsim.host import Script
 from carpsim.neighbour_cache import LINUX, NeighbourSettings
 from carpsim.segment import MAC_AGEING, Snooping
 from carpsim.ucarp_host import WAKE_UP, UcarpOptions
-from triocarp.core import Hook, IPAddress, IPInterface, NodeConfig
+from triocarp.core import UCARP, Hook, IPAddress, IPInterface, NodeConfig, VirtualHostConfig
 from triocarp.core.timing import SECOND
 
 LAN: Final = "lan"
@@ -152,6 +152,32 @@ class UcarpSettings:
     def own_address(self) -> IPInterface:
         """The host's own address."""
         return _in_network_of(self.options.source, (self.options.held,))
+
+    @property
+    def segments(self) -> dict[str, str]:
+        """The segment of its interface, by the interface's name."""
+        return {self.options.interface: self.segment}
+
+    @property
+    def config(self) -> NodeConfig:
+        """What a carpd would be told that shall be like it."""
+        options = self.options
+        virtual_host = VirtualHostConfig(
+            interface=options.interface,
+            vhid=options.vhid,
+            password=options.password,
+            addresses=(options.held,),
+            source=options.source,
+            group=options.group,
+            advbase_s=options.advbase_s,
+            advskew=options.advskew,
+            dead_ratio=options.dead_ratio,
+            preempt=options.preempt,
+            neutral=options.neutral,
+            ignore_carrier=options.ignore_link_state,
+            dialect=UCARP,
+        )
+        return NodeConfig(virtual_hosts=(virtual_host,))
 
 
 @final

@@ -29,27 +29,34 @@
 `scenario_keys` makes the vocabulary of the types. Every mistake is told at once, each with its line.
 """
 
+import contextlib
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, final
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeAlias, TypeVar, final
 
 from carpsim.duration_text import write_duration
 from carpsim.expectation import EXPECTATIONS, Expectation
 from carpsim.faults import FAULTS, Fault, Stop
 from carpsim.mistakes import Mistakes, ScenarioError, UnreadableError
 from carpsim.randomness import stream
-from carpsim.scenario import ClientSettings, HostSettings, Scenario, SegmentSettings
+from carpsim.scenario import ClientSettings, HostSettings, Scenario, SegmentSettings, UcarpSettings
 from carpsim.scenario_hosts import (
+    DAEMON,
+    DAEMONS,
     HOST_TABLE,
     NAME,
+    SHARED_WITH_UCARP,
+    UCARP_TABLE,
     Layer,
     VirtualHostReader,
     free_address,
     layers_of,
     node_config,
     told_addresses,
+    ucarp_options,
+    write_ucarp,
     write_virtual_host,
 )
 from carpsim.scenario_keys import TYPE, Choice, Table, default_of, kinds_of
@@ -91,6 +98,7 @@ _FIRST_CLIENT: Final = 200  # clients come after hosts, and do not move when the
 
 P = ParamSpec("P")
 Read = TypeVar("Read")
+Hosts: TypeAlias = tuple[HostSettings | UcarpSettings, ...]
 
 
 def read_scenario(path: Path, *, seed: int | None = None) -> Scenario:
@@ -191,6 +199,72 @@ def _content(path: Path) -> str:
         raise ScenarioError(f"{path}: not TOML: {error}") from None
 
 
+class _HostMaker:
+    """Reads one host.
+
+    Attributes:
+        readers: of its virtual hosts.
+    """
+
+    def __init__(self, name: str, group: Layer, own: Layer, shared: Mapping[str, Any], mistakes: Mistakes) -> None:
+        self.name = name
+        self.own = own
+        self.shared = shared
+        self.mistakes = mistakes
+        self.layers = self.layers_of(group)
+        self.readers = [VirtualHostReader(layers, mistakes) for layers in self.layers]
+
+    def layers_of(self, group: Layer) -> list[list[Layer]]:
+        """Return the tables of each virtual host."""
+        return layers_of(group, self.own)
+
+    def make(self, segment: str) -> HostSettings | UcarpSettings:
+        """Return the host.
+
+        Args:
+            segment: where it is plugged in, if it is not told.
+
+        Raises:
+            UnreadableError: it cannot be read.
+        """
+        raise NotImplementedError
+
+
+@final
+class _CarpdMaker(_HostMaker):
+    def make(self, segment: str) -> HostSettings:
+        before = len(self.mistakes)
+        values: dict[str, Any] = {}
+        with contextlib.suppress(UnreadableError):
+            values = HOST_TABLE.values(self.own[1], self.own[0], self.mistakes)
+        config = node_config(self.readers, self.mistakes)
+        if len(self.mistakes) > before:
+            raise UnreadableError
+        interfaces = [virtual_host.interface for virtual_host in config.virtual_hosts]
+        values = {"segments": dict.fromkeys(interfaces, segment), **self.shared, **values}
+        return HostSettings(name=self.name, config=config, **values)
+
+
+@final
+class _UcarpMaker(_HostMaker):
+    def layers_of(self, group: Layer) -> list[list[Layer]]:
+        place, table = group
+        fitting = {key: value for key, value in table.items() if key in SHARED_WITH_UCARP}
+        return [[(place, {**fitting, "dialect": "ucarp"}), self.own]]
+
+    def make(self, segment: str) -> UcarpSettings:
+        before = len(self.mistakes)
+        values: dict[str, Any] = {}
+        with contextlib.suppress(UnreadableError):
+            values = UCARP_TABLE.values(self.own[1], self.own[0], self.mistakes)
+        config = node_config(self.readers, self.mistakes)
+        options = ucarp_options(config, self.layers[0], self.mistakes)
+        if len(self.mistakes) > before:
+            raise UnreadableError
+        shared = {name: value for name, value in self.shared.items() if name in UCARP_TABLE.fields}
+        return UcarpSettings(name=self.name, options=options, **{"segment": segment, **shared, **values})
+
+
 @final
 class _Reader:
     """A tree as far as it can be read."""
@@ -276,36 +350,31 @@ class _Reader:
             found.append(SegmentSettings(name=name, **(values or {})))
         return tuple(found) or (SegmentSettings(),)
 
-    def _hosts(self, segments: tuple[str, ...]) -> tuple[HostSettings, ...]:
+    def _hosts(self, segments: tuple[str, ...]) -> Hosts:
         told = list(self._named("host"))
         if not told:
             self._mistakes.add(("host",), "is missing: expected at least one table [host.NAME]")
-        self._quietly(HOST_TABLE.values, self._group[1], self._group[0], self._mistakes)
+        shared = self._quietly(HOST_TABLE.values, self._group[1], self._group[0], self._mistakes) or {}
         taken = self._taken()
-        readers = [
-            [VirtualHostReader(layers, self._mistakes) for layers in layers_of(self._group, (place, table))]
-            for _, table, place in told
-        ]
-        for number, mine in enumerate(readers):
-            for reader in mine:
+        made: list[_HostMaker] = []
+        for name, table, place in told:
+            daemon = self._quietly(
+                DAEMONS.read,
+                table.get(DAEMON, self._group[1].get(DAEMON, "carpd")),
+                (*(place if DAEMON in table else self._group[0]), DAEMON),
+                self._mistakes,
+            )
+            kind = _UcarpMaker if daemon == "ucarp" else _CarpdMaker
+            made.append(kind(name, self._group, (place, table), shared, self._mistakes))
+        for number, maker in enumerate(made):
+            for reader in maker.readers:
                 reader.complete_sources(number, taken)
-        for number, mine in enumerate(readers):
-            others = [reader for other, theirs in enumerate(readers) if other != number for reader in theirs]
-            for reader in mine:
+        for maker in made:
+            others = [reader for other in made if other is not maker for reader in other.readers]
+            for reader in maker.readers:
                 reader.complete_peers(others)
-        found: list[HostSettings] = []
-        for (name, table, place), mine in zip(told, readers, strict=True):
-            # Mistakes of the group's are told there.
-            own = self._quietly(HOST_TABLE.values, table, place, self._mistakes)
-            shared = self._quietly(HOST_TABLE.values, self._group[1], (GROUP,), self._mistakes)
-            config = self._quietly(node_config, mine, self._mistakes)
-            if own is None or shared is None or config is None:
-                continue
-            values = {**shared, **own}
-            interfaces = [virtual_host.interface for virtual_host in config.virtual_hosts]
-            values.setdefault("segments", dict.fromkeys(interfaces, segments[0]))
-            found.append(HostSettings(name=name, config=config, **values))
-        return tuple(found)
+        found = [self._quietly(maker.make, segments[0]) for maker in made]
+        return tuple(host for host in found if host is not None)
 
     def _taken(self) -> frozenset[IPAddress]:
         def tables() -> Iterator[Mapping[str, Json]]:
@@ -324,7 +393,7 @@ class _Reader:
 
         return told_addresses(with_virtual_hosts())
 
-    def _clients(self, hosts: tuple[HostSettings, ...], segments: tuple[str, ...]) -> tuple[ClientSettings, ...]:
+    def _clients(self, hosts: Hosts, segments: tuple[str, ...]) -> tuple[ClientSettings, ...]:
         taken = self._taken() | {
             source
             for host in hosts
@@ -364,7 +433,7 @@ class _Reader:
 
     # Who names whom.
 
-    def _check_names(self, names: Mapping[str, list[str]], hosts: tuple[HostSettings, ...]) -> None:
+    def _check_names(self, names: Mapping[str, list[str]], hosts: Hosts) -> None:
         for name in names["client"]:
             if name in names["host"]:
                 self._mistakes.add(("client", name), f"expected a name that no host has; there is [host.{name}]")
@@ -385,7 +454,7 @@ class _Reader:
         told: Mapping[str, Json],
         place: Place,
         names: Mapping[str, list[str]],
-        hosts: tuple[HostSettings, ...],
+        hosts: Hosts,
     ) -> None:
         """Take note of names that nobody has, whatever else is wrong with a table."""
         stations = names["host"] + names["client"]
@@ -412,7 +481,7 @@ class _Reader:
 
     # What happens.
 
-    def _faults(self, names: Mapping[str, list[str]], hosts: tuple[HostSettings, ...]) -> tuple[Fault, ...]:
+    def _faults(self, names: Mapping[str, list[str]], hosts: Hosts) -> tuple[Fault, ...]:
         found: list[Fault] = []
         for told, place in self._listed("fault"):
             table = self._quietly(FAULT.table, told, place, self._mistakes)
@@ -554,7 +623,9 @@ class _Writer:
             own = {key: value for key, value in table.items() if key not in shared}
             yield from _table(f"host.{_name(name)}", own)
 
-    def _host(self, host: HostSettings) -> dict[str, Json]:
+    def _host(self, host: HostSettings | UcarpSettings) -> dict[str, Json]:
+        if isinstance(host, UcarpSettings):
+            return write_ucarp(host)
         table = HOST_TABLE.write(host)
         interfaces = (virtual_host.interface for virtual_host in host.config.virtual_hosts)
         if host.segments == dict.fromkeys(interfaces, self._scenario.segments[0].name):

@@ -11,15 +11,17 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import fields, replace
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv4Interface, IPv6Address
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias, final
 
 from carpsim.duration_text import read_duration, write_duration
 from carpsim.mistakes import Mistakes, UnreadableError
-from carpsim.scenario import ETH0, HostSettings
-from carpsim.scenario_keys import FLAG, TEXT, Table
+from carpsim.scenario import ETH0, HostSettings, UcarpSettings
+from carpsim.scenario_keys import FLAG, TEXT, Table, number, words
+from carpsim.scenario_keys import Kind as KeyKind
 from carpsim.toml_text import Json, Place
+from carpsim.ucarp_host import UcarpOptions
 from triocarp.core import (
     CARPD,
     Draft,
@@ -62,8 +64,39 @@ VIRTUAL_HOST_KEYS: Final[Mapping[str, Key]] = MappingProxyType(
 )
 """The keys of a virtual host: carpd's, with passwords and hooks themselves in the place of files."""
 
-HOST_TABLE: Final = Table(HostSettings, apart=frozenset({"name", "config"}), also=(*VIRTUAL_HOST_KEYS, TABLE))
-"""What a host's table may have beside that."""
+DAEMON: Final = "daemon"
+"""The key that says what runs on a host: ``carpd``, unless it is told, or ``ucarp``."""
+
+OF_UCARP: Final[Mapping[str, KeyKind]] = MappingProxyType(
+    {"shutdown": FLAG, "no_multicast": FLAG, "garp_timeout": number(0, 255)}
+)
+"""Options that ucarp alone has."""
+
+SHARED_WITH_UCARP: Final = (
+    "interface",
+    "vhid",
+    "password",
+    "addresses",
+    "source",
+    "group",
+    "advbase",
+    "advskew",
+    "dead_ratio",
+    "preempt",
+    "neutral",
+    "ignore_carrier",
+)
+"""Keys of a virtual host that ucarp has, too; it takes no others from the group."""
+
+HOST_TABLE: Final = Table(
+    HostSettings, apart=frozenset({"name", "config"}), also=(DAEMON, *VIRTUAL_HOST_KEYS, TABLE)
+)
+"""What a host's table may have beside the keys of a virtual host."""
+
+UCARP_TABLE: Final = Table(
+    UcarpSettings, apart=frozenset({"name", "options"}), also=(DAEMON, *SHARED_WITH_UCARP, *OF_UCARP)
+)
+"""The same for a host with ucarp."""
 
 NAME: Final = re.compile(r"[A-Za-z0-9_-]+")
 """What hosts, clients and segments may be called: faults and sweeps name them."""
@@ -206,6 +239,65 @@ def node_config(readers: Sequence[VirtualHostReader], mistakes: Mistakes) -> Nod
     if len(mistakes) > before or any(reader.draft().unknown for reader in readers):
         raise UnreadableError
     return NodeConfig(virtual_hosts=tuple(VirtualHostConfig(**reader.fields) for reader in readers))
+
+
+DAEMONS: Final = words(("carpd", "ucarp"))
+
+
+def ucarp_options(config: NodeConfig, layers: Sequence[Layer], mistakes: Mistakes) -> UcarpOptions:
+    """Return ucarp's command line.
+
+    Args:
+        config: what ucarp and carpd both have.
+        layers: the host's tables, for the rest.
+        mistakes: takes note of what is wrong.
+
+    Raises:
+        UnreadableError: something is.
+    """
+    (shared,) = config.virtual_hosts
+    own = {
+        name: kind.read(table[name], (*place, name), mistakes)
+        for place, table in layers
+        for name, kind in OF_UCARP.items()
+        if name in table
+    }
+    (virtual,) = shared.addresses
+    assert isinstance(virtual, IPv4Interface)  # noqa: S101 - its dialect has no other
+    assert shared.source is not None  # noqa: S101 - nor does it do without
+    try:
+        return UcarpOptions(
+            vhid=shared.vhid,
+            password=shared.password,
+            address=virtual.ip,
+            source=shared.source,
+            prefix_length=virtual.network.prefixlen,
+            interface=shared.interface,
+            advbase_s=shared.advbase_s,
+            advskew=shared.advskew,
+            dead_ratio=shared.dead_ratio,
+            preempt=shared.preempt,
+            neutral=shared.neutral,
+            ignore_link_state=shared.ignore_carrier,
+            group=shared.group,
+            **own,
+        )
+    except ValueError as error:
+        mistakes.add(layers[-1][0], str(error))
+        raise UnreadableError from None
+
+
+def write_ucarp(settings: UcarpSettings) -> dict[str, Json]:
+    """Return a host with ucarp as TOML has it.
+
+    Args:
+        settings: of the host.
+    """
+    shared = write_virtual_host(settings.config.virtual_hosts[0])
+    del shared["dialect"]
+    own = {name: getattr(settings.options, name) for name in OF_UCARP}
+    said = {name: value for name, value in own.items() if value is not False and value is not None}
+    return {DAEMON: "ucarp", **shared, **said, **UCARP_TABLE.write(settings)}
 
 
 def layers_of(group: Layer, host: Layer) -> list[list[Layer]]:

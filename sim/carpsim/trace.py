@@ -47,7 +47,7 @@ class Trace:
 
     __slots__ = ("_answers", "_entries", "_runs", "_world", "_write")
 
-    def __init__(self, write: Callable[[str], None]) -> None:
+    def __init__(self, write: Callable[[str], object]) -> None:
         self._write = write
         self._world: World | None = None
         self._entries: dict[str, int] = {}

@@ -8,8 +8,9 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from carpsim.library import find_scenario
 from carpsim.mistakes import ScenarioError
@@ -19,6 +20,7 @@ NAME: Final = "sweep"
 HELP: Final = "run one scenario under many settings, and write tables, statistics and figures"
 
 _DASK: Final = "dask://"
+_NEEDED: Final = ("matplotlib", "numpy", "pyarrow")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,6 +46,9 @@ def run(arguments: argparse.Namespace) -> int:
     Args:
         arguments: as they were read.
     """
+    for needed in _NEEDED:
+        if find_spec(needed) is None:  # told before anything is run, and not when hours have passed
+            raise SystemExit(f"carpsim sweep: {needed} is missing: pip install 'triocarp[sim]'")
     directory: Path = arguments.output
     try:
         sweep = read_sweep(arguments.sweep, find_scenario)
@@ -54,8 +59,11 @@ def run(arguments: argparse.Namespace) -> int:
     results = Results(directory / "runs.jsonl")
     missing = sum(run not in results for run in runs)
     begin = time.monotonic()
-    with _executor(arguments.executor, arguments.jobs) as executor:
-        run_missing(runs, results, executor, _show_progress)
+    try:
+        with _executor(arguments.executor, arguments.jobs) as executor:
+            run_missing(runs, results, executor, _show_progress)
+    except ScenarioError as error:
+        raise SystemExit(f"carpsim sweep: {arguments.sweep}: {error}") from None
     _write(sweep, runs, [results[run] for run in runs], directory, run_now=missing, begin=begin)
     sys.stdout.write(f"\n{len(runs)} runs, {missing} of them now; tables and figures are in {directory}\n")
     return 0
@@ -65,13 +73,11 @@ def _write(
     sweep: Sweep, runs: Sequence[Run], found: Sequence[Result], directory: Path, *, run_now: int, begin: float
 ) -> None:
     """Write tables, figures and the manifest, and say what came out."""
-    # They take half a second to import, and not everybody who simulates has them.
-    try:
-        from carpsim.figures import draw_heat_map, draw_outages  # noqa: PLC0415
-        from carpsim.summary import summarise  # noqa: PLC0415
-        from carpsim.tables import Manifest, write_tables  # noqa: PLC0415
-    except ImportError as error:
-        raise SystemExit(f"carpsim sweep needs {error.name}: pip install 'triocarp[sim]'") from None
+    # They take half a second to import, and who runs one scenario has no need of them.
+    from carpsim.figures import draw_heat_map, draw_outages  # noqa: PLC0415
+    from carpsim.summary import summarise  # noqa: PLC0415
+    from carpsim.tables import Manifest, write_tables  # noqa: PLC0415
+
     write_tables(found, directory)
     groups = summarise(found, tuple(sweep.parameters), seed=sweep.seed)
     draw_outages(groups, directory / "outages")
@@ -94,7 +100,8 @@ def _executor(where: str, jobs: int) -> Iterator[Executor]:
             raise SystemExit(
                 f"carpsim sweep: --executor {where} needs dask: pip install 'triocarp[cluster]'"
             ) from None
-        with Client("tcp://" + where.removeprefix(_DASK)) as client:  # type: ignore[no-untyped-call]  # Dask's own
+        connect: Any = Client  # it has no types
+        with connect("tcp://" + where.removeprefix(_DASK)) as client:
             yield client.get_executor()
     elif where == "processes":
         with ProcessPoolExecutor(max_workers=jobs) as executor:
