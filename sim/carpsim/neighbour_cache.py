@@ -187,6 +187,12 @@ class NeighbourCache:
             entry.alarm.set(None)
         self._send_waiting(entry)
 
+    def clear(self) -> None:
+        """Forget everybody, and lose what waits for them, as when the link goes."""
+        for entry in self._entries.values():
+            entry.alarm.set(None)
+        self._entries.clear()
+
     def _may_change(self, entry: Entry, message: NeighbourMessage) -> bool:
         """Return whether another MAC may take the place of the one that is known."""
         if message.sender.version == 4:  # noqa: PLR2004 - of IP
