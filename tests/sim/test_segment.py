@@ -251,21 +251,6 @@ def test_who_hears_whom_is_what_is_cut_more_often_than_mended(
         assert network.send(name, BROADCAST) == set(NAMES) - deaf - {name}
 
 
-def test_who_answers_first_is_who_was_plugged_in_first() -> None:
-    """Of two with one address; cut off, without a link and asking oneself do not count."""
-    network = Network()
-    address = IPv4Address("10.0.0.100")
-    for name in ("b", "c"):
-        network[name].address = address
-    assert network.segment.resolve(network["a"], address) == network["b"].mac
-    assert network.segment.resolve(network["b"], address) == network["c"].mac
-    network.segment.cut(("a",), ("b",))
-    assert network.segment.resolve(network["a"], address) == network["c"].mac
-    network["c"].carries = False
-
-    assert network.segment.resolve(network["a"], address) is None
-
-
 def only(receiver: str, fates: tuple[Fate, ...]) -> Rule:
     """Return a rule for one receiver."""
     return lambda passage: fates if passage.receiver == receiver else PASS
