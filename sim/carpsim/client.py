@@ -62,6 +62,7 @@ class Client:
         target: the virtual address; of the same family and on the segment.
         interval: nanoseconds from one probe to the next.
         timeout: how long it waits for an answer, nanoseconds; one that comes later does not count.
+        start: the instant from which on it probes.
         seed: of the run.
         neighbours: how its cache behaves.
         on_answer: is called with each reply.
@@ -86,6 +87,7 @@ class Client:
         target: IPAddress,
         interval: int,
         timeout: int,
+        start: int = 0,
         seed: int = 0,
         neighbours: NeighbourSettings = LINUX,
         on_answer: Callable[["Client", Answer], None] | None = None,
@@ -107,7 +109,7 @@ class Client:
         self._first = 0
         segment.plug_in(self)
         # Clients do not probe in step with each other, nor with the advertisements.
-        engine.after(uniform(stream(seed, "client", name, "phase"), 0, interval - 1), self._probe)
+        engine.after(start + uniform(stream(seed, "client", name, "phase"), 0, interval - 1), self._probe)
 
     @property
     def label(self) -> str:

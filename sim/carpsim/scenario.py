@@ -163,6 +163,7 @@ class ClientSettings:
         segment: where it is plugged in.
         interval: nanoseconds from one probe to the next.
         timeout: how long a probe may wait for its answer, nanoseconds.
+        start: the instant from which on it probes.
         neighbours: how its neighbour cache behaves.
     """
 
@@ -172,6 +173,7 @@ class ClientSettings:
     segment: str = LAN
     interval: int = SECOND // 10
     timeout: int = SECOND
+    start: int = 0
     neighbours: NeighbourSettings = LINUX
 
 

@@ -202,6 +202,7 @@ class World:
             target=settings.target,
             interval=settings.interval,
             timeout=settings.timeout,
+            start=settings.start,
             seed=self.seed,
             neighbours=settings.neighbours,
             on_answer=self._note_answer,

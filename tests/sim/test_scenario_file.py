@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from carpsim.distribution import Constant
 from carpsim.faults import Partition, Pause, Stop
 from carpsim.mistakes import ScenarioError
+from carpsim.outcome import run_scenario
 from carpsim.scenario import Scenario
 from carpsim.scenario_file import parse_scenario, read_scenario, scenario_of, write_scenario
 from tests.sim.drawn_settings import scenarios
@@ -83,6 +84,14 @@ def test_several_virtual_hosts_share_the_settings_of_their_host() -> None:
     one, two = scenario.hosts[0].config.virtual_hosts
     assert [(config.vhid, config.advbase_s, config.advskew) for config in (one, two)] == [(1, 2, 5), (2, 2, 9)]
     assert scenario_of(tomllib.loads(write_scenario(scenario))) == scenario
+
+
+def test_a_client_may_begin_later() -> None:
+    """A client that starts when there is a master does not count the first election as an outage."""
+    scenario = parse_scenario(THREE_HOSTS + 'start = "5s"\n', file="later")
+    outcome = run_scenario(scenario)
+    assert outcome.recording.world.clients["user"].sent == 550
+    assert not outcome.recording.clients["user"].outages
 
 
 def test_a_rate_becomes_faults_that_depend_on_the_seed_alone() -> None:
