@@ -1,3 +1,5 @@
+import inspect
+import re
 import tomllib
 from pathlib import Path
 
@@ -8,8 +10,19 @@ from carpsim.distribution import Constant
 from carpsim.faults import Partition, Pause, Stop
 from carpsim.mistakes import ScenarioError
 from carpsim.outcome import run_scenario
-from carpsim.scenario import Scenario
-from carpsim.scenario_file import parse_scenario, read_scenario, scenario_of, write_scenario
+from carpsim.scenario import Scenario, UcarpSettings
+from carpsim.scenario_file import (
+    CLIENT_TABLE,
+    EXPECTATION,
+    FAULT,
+    SEGMENT_TABLE,
+    TOP,
+    parse_scenario,
+    read_scenario,
+    scenario_of,
+    write_scenario,
+)
+from carpsim.scenario_hosts import HOST_TABLE
 from tests.sim.drawn_settings import scenarios
 from triocarp.core import CARPD, Transport
 from triocarp.core.timing import SECOND
@@ -275,3 +288,48 @@ def test_what_a_file_cannot_say_is_not_written() -> None:
     object.__setattr__(fault, "parts", 5)
     with pytest.raises(TypeError):
         write_scenario(Scenario(hosts=scenario.hosts, faults=(fault,)))
+
+
+def test_a_host_may_run_ucarp() -> None:
+    """Such a host takes from the group what ucarp has, and has options of its own."""
+    text = THREE_HOSTS.replace(
+        "preempt = true", 'preempt = true\ndialect = "ucarp"\nhold_down_s = 3\ndead_ratio = 4'
+    ).replace("[host.b]", '[host.b]\ndaemon = "ucarp"\nshutdown = true\nstart = "1s"')
+    scenario = parse_scenario(text, file="mixed")
+    host = scenario.hosts[1]
+    assert isinstance(host, UcarpSettings)
+    options = host.options
+    assert (str(options.address), str(options.source), options.prefix_length) == ("10.0.0.100", "10.0.0.2", 24)
+    assert (options.advskew, options.dead_ratio, options.preempt, options.shutdown) == (100, 4, True, True)
+    assert host.start == SECOND
+    assert scenario_of(tomllib.loads(write_scenario(scenario))) == scenario
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("hold_down_s = 3", "host.b.hold_down_s: there is no such key"),
+        ("advskew = 256", "host.b.advskew: 256: expected a whole number"),
+        ("garp_timeout = -1", "host.b.garp_timeout: -1: expected a whole number from 0 to 255"),
+        ('addresses = ["2001:db8::1/64"]', "host.b.addresses"),
+    ],
+)
+def test_a_host_with_ucarp_has_the_settings_of_ucarp_only(line: str, words: str) -> None:
+    """What ucarp has not, and what it refuses, is told."""
+    text = f'[group]\naddresses = ["10.0.0.100/24"]\n[host.a]\n[host.b]\ndaemon = "ucarp"\n{line}\n'
+    with pytest.raises(ScenarioError) as caught:
+        parse_scenario(text, file="wrong.toml")
+    assert words in str(caught.value)
+
+
+def test_each_whole_number_is_a_duration_or_known_to_be_none() -> None:
+    """A field of type int is taken for a duration, unless it is listed; its docstring must agree."""
+    tables = [*FAULT.tables.values(), *EXPECTATION.tables.values(), CLIENT_TABLE, SEGMENT_TABLE, HOST_TABLE, TOP]
+    of_time = ("nanoseconds", "when", "instant", "how long", "clock reads")
+    for table in tables:
+        meanings = inspect.getdoc(table.cls) or ""
+        for name, kind in table.keys.items():
+            if kind.type == "duration":
+                found = re.search(rf"^ +{name}: (.+?)(?=\n +\w+: |\Z)", meanings, re.MULTILINE | re.DOTALL)
+                assert found is not None
+                assert any(words in found[1] for words in of_time), f"{table.cls.__name__}.{name}"
