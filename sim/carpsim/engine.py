@@ -15,11 +15,12 @@ class Engine:
         now: the present instant, in nanoseconds from the beginning.
     """
 
-    __slots__ = ("_heap", "_sequence", "now")
+    __slots__ = ("_before", "_heap", "_sequence", "now")
 
     def __init__(self) -> None:
         self._heap: list[tuple[int, int, Action, tuple[object, ...]]] = []
         self._sequence = 0
+        self._before = -(2**62)
         self.now = 0
 
     @property
@@ -47,6 +48,21 @@ class Engine:
             arguments: for it.
         """
         self.at(self.now + delay, action, *arguments)
+
+    def next(self, action: Action, *arguments: object) -> None:
+        """Have something done now, before all else that is due, and after what was asked for in this way before.
+
+        Args:
+            action: is called.
+            arguments: for it.
+        """
+        self._before += 1
+        heapq.heappush(self._heap, (self.now, self._before, action, arguments))
+
+    def step(self) -> None:
+        """Let time pass until the next action, and do that alone. There must be one."""
+        self.now, _, action, arguments = heapq.heappop(self._heap)
+        action(*arguments)
 
     def run_until(self, end: int) -> None:
         """Let time pass.

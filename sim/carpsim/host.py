@@ -1,38 +1,36 @@
 """A simulated host on which carpd runs: a real `Node`, the driver's order of things, and a kernel around it.
 
-What the trio driver of the daemon does, this does on the engine, in the same order: at a wake-up what is waiting
-is read before the timer is served, and an event that waited is told with the instant at which it arrived.
-`carpsim.virtual_time` runs the driver itself on the same kernel, and its journal must be the same.
+The daemon's life, its operators and its standing still are here; what tells the node is a `carpsim.loop.Loop`.
 """
 
 import random
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias, final
 
 from carpsim.clock import HostClock
 from carpsim.distribution import AT_ONCE, Distribution
-from carpsim.engine import Alarm, Engine
+from carpsim.engine import Engine
 from carpsim.host_network import HostNetwork
+from carpsim.loop import STAMP_AGE_MAX, EngineLoop, Happening, Loop, LoopFactory, source_of
 from carpsim.randomness import chance, stream, stream_seed
 from triocarp.core import (
+    AddressChanged,
     Effect,
+    EffectFailed,
     Event,
     Hook,
     HookFinished,
     HookOutcome,
+    LinkChanged,
     Node,
     NodeConfig,
     PacketReceived,
     PacketUnreadable,
     Ports,
     Report,
-    Runner,
-    Started,
     State,
     StopRequested,
-    TimerExpired,
     WallClockChanged,
 )
 from triocarp.core.family import IPInterface
@@ -234,6 +232,7 @@ class Host:
         scripts: how its hooks behave; those not named do nothing and take no time.
         wake_up: how late its timer is.
         watchers: see what happens.
+        loop: makes what runs its node.
 
     Attributes:
         name: its name.
@@ -259,6 +258,7 @@ class Host:
         scripts: Mapping[Hook, Script] | None = None,
         wake_up: Distribution = AT_ONCE,
         watchers: tuple[Watcher, ...] = (),
+        loop: LoopFactory = EngineLoop,
     ) -> None:
         self.name = name
         self.config = config
@@ -267,30 +267,32 @@ class Host:
         self.wake_up = wake_up
         self.runs = 0
         self.node_seed = 0
-        self.network = HostNetwork(engine, name=name, observe=self._take, note=self._note_address)
+        self.network = HostNetwork(engine, name=name, observe=self._observe, note=self._note_address)
         self._engine = engine
         self._seed = seed
         self.wall_offset = wall_offset
         self._watchers = watchers
         self._hook_rng = stream(seed, "host", name, "hooks")
         self._wake_up_rng = stream(seed, "host", name, "wake-up")
-        self._alarm = Alarm(engine, self._wake)
-        self._inbox: deque[tuple[Event, int]] = deque()
-        self._runner: Runner | None = None
+        self._make_loop = loop
+        self._waiting: list[Happening] = []
+        self._packets_waiting = 0
+        self._node: Node | None = None
+        self._loop: Loop | None = None
         self._paused = 0
-        self._latest = 0
+        self._powered = True
 
     # Looking.
 
     @property
     def node(self) -> Node | None:
         """The node of the daemon that runs, or None while none does."""
-        return None if self._runner is None else self._runner.node
+        return self._node
 
     @property
     def running(self) -> bool:
         """Whether its daemon runs, or would if it were not paused."""
-        return self._runner is not None
+        return self._loop is not None
 
     @property
     def paused(self) -> bool:
@@ -301,29 +303,33 @@ class Host:
 
     def start(self) -> None:
         """Start the daemon, as its operator or supervisor does. It must not run."""
-        if self._runner is not None:
+        if self._loop is not None:
             raise ValueError(f"the daemon of {self.name} runs already")
         self.runs += 1
         self.node_seed = stream_seed(self._seed, "host", self.name, "node", str(self.runs))
-        node = Node(self.config, rng=random.Random(self.node_seed))  # noqa: S311 - it must repeat itself
+        self._node = Node(self.config, rng=random.Random(self.node_seed))  # noqa: S311 - it must repeat itself
         ports = Ports(
             frames=self.network, addresses=self.network, hooks=self, reports=_SILENCE, journal=_Journal(self)
         )
-        self._runner = Runner(node, ports)
+        self._loop = self._make_loop(
+            self._engine, self.clock, self._node, ports, late=self._lateness, stopped=self._stopped
+        )
+        watched: dict[str, tuple[IPInterface, ...]] = {}
         for virtual_host in self.config.virtual_hosts:
-            watched = virtual_host.addresses if virtual_host.manages_addresses else ()
-            self.network.watch(virtual_host.interface, watched)
+            addresses = virtual_host.addresses if virtual_host.manages_addresses else ()
+            watched[virtual_host.interface] = watched.get(virtual_host.interface, ()) + addresses
+        for interface, all_addresses in watched.items():
+            self.network.watch(interface, all_addresses)
         self.network.listen = self._take
-        self._latest = 0
         self._tell_process()
-        self._feed(Started(), self._engine.now)
-        if self.wall_offset is not None:
-            self._feed(WallClockChanged(offset=self.wall_offset), self._engine.now)
-        self.network.tell_present_state()
+        wall_clock = () if self.wall_offset is None else (WallClockChanged(offset=self.wall_offset),)
+        self._loop.begin((*wall_clock, *self.network.present_state()))
+        if self._paused:
+            self._loop.pause()
 
     def start_if_ended(self) -> None:
-        """Start the daemon, unless it has not ended yet: the supervisor then has nothing to do."""
-        if self._runner is None:
+        """Start the daemon, unless it has not ended yet, or the machine has no power: nobody is there to do it."""
+        if self._loop is None and self._powered:
             self.start()
 
     def stop(self) -> None:
@@ -338,19 +344,29 @@ class Host:
     def power_off(self) -> None:
         """End the whole machine: its links go down, and its leased addresses are forgotten."""
         self._end()
+        self._powered = False
         self.network.power_off()
         self._tell_process()
 
     def power_on(self) -> None:
-        """Start the machine, with its links as they were, and its daemon."""
-        self.network.power_on()
-        self.start()
+        """Start the machine, with its links as they were, and its daemon; if it has power, nothing happens."""
+        if not self._powered:
+            self._powered = True
+            self.network.power_on()
+            self.start()
 
     def _end(self) -> None:
-        self._runner = None
-        self._alarm.set(None)
-        self._inbox.clear()
+        if self._loop is not None:
+            self._loop.end()
+        self._loop = None
+        self._node = None
+        self._waiting.clear()
+        self._packets_waiting = 0
         self.network.listen = None
+
+    def _stopped(self) -> None:
+        self._end()
+        self._tell_process()
 
     # Its standing still.
 
@@ -363,6 +379,8 @@ class Host:
         self._paused += 1
         if kernel:
             self.network.frozen = True
+        if self._loop is not None:
+            self._loop.pause()
         self._tell_process()
 
     def resume(self) -> None:
@@ -373,10 +391,19 @@ class Host:
         if self.network.frozen:
             self.network.thaw()
         self._tell_process()
-        if self._runner is None:
-            return
-        self._catch_up()
-        self._set_alarm()
+        waiting = sorted(self._waiting, key=lambda happening: source_of(happening[0]))
+        self._waiting.clear()
+        self._packets_waiting = 0
+        if self._loop is not None and waiting:
+            self._loop.take_waiting([(event, self._counts_from(event, at)) for event, at in waiting])
+        if self._loop is not None:  # it may have been told to stop
+            self._loop.resume()
+
+    def _counts_from(self, event: Event, at: int) -> int:
+        """Return the instant from which an event counts that is read only now: packets have time stamps."""
+        now = self._engine.now
+        stamped = isinstance(event, PacketReceived | PacketUnreadable) and now - at < STAMP_AGE_MAX
+        return at if stamped else now
 
     def set_drift(self, drift_ppm: int) -> None:
         """Let the clock go faster or slower from now on.
@@ -385,7 +412,8 @@ class Host:
             drift_ppm: millionths faster than the world.
         """
         self.clock.set_drift(drift_ppm, self._engine.now)
-        self._set_alarm()
+        if self._loop is not None:
+            self._loop.clock_changed()
 
     def step_wall_clock(self, by: int) -> None:
         """Set the wall clock.
@@ -420,58 +448,32 @@ class Host:
         finished = HookFinished(interface=interface, vhid=vhid, hook=hook, outcome=outcome)
         self._engine.after(script.duration.draw(self._hook_rng), self._take_of, self.runs, finished)
 
-    # Its loop.
+    # What it is told.
+
+    def _observe(self, change: LinkChanged | AddressChanged | EffectFailed) -> None:
+        # The daemon learns of it when the kernel has done all that it does at once.
+        self._engine.after(0, self._take_of, self.runs, change)
 
     def _take_of(self, run: int, event: Event) -> None:
-        """Take an event that only the daemon that asked for it may have."""
+        """Take an event that only the daemon may have that asked for it, or ran when it happened."""
         if run == self.runs:
             self._take(event)
 
     def _take(self, event: Event) -> None:
         """Tell the daemon something, now or when it goes on."""
-        if self._runner is None:
+        if self._loop is None:
             return
-        if self._paused:
-            is_packet = isinstance(event, PacketReceived | PacketUnreadable)
-            if not is_packet or len(self._inbox) < SOCKET_BUFFER:
-                self._inbox.append((event, self._engine.now))
-        else:
-            self._feed(event, self._engine.now)
-
-    def _catch_up(self) -> None:
-        while self._inbox and self._runner is not None:
-            event, at = self._inbox.popleft()
-            self._feed(event, at)
-
-    def _feed(self, event: Event, at: int) -> None:
-        runner = self._runner
-        if runner is None:
+        if not self._paused:
+            self._loop.take(event)
             return
-        self._latest = max(self._latest, self.clock.read(at))
-        deadline = runner.feed(event, self._latest)
-        if runner.node.stopped:
-            self._end()
-            self._tell_process()
-        else:
-            self._alarm.set(None if deadline is None else self.clock.instant(deadline))
+        if isinstance(event, PacketReceived | PacketUnreadable):
+            if self._packets_waiting == SOCKET_BUFFER:
+                return
+            self._packets_waiting += 1
+        self._waiting.append((event, self._engine.now))
 
-    def _set_alarm(self) -> None:
-        if self._runner is not None:
-            deadline = self._runner.node.deadline
-            self._alarm.set(None if deadline is None else self.clock.instant(deadline))
-
-    def _wake(self) -> None:
-        if self._paused:
-            return  # `resume` looks at the deadline
-        late = self.wake_up.draw(self._wake_up_rng)
-        if late:
-            self._engine.after(late, self._serve_timer, self.runs)
-        else:
-            self._serve_timer(self.runs)
-
-    def _serve_timer(self, run: int) -> None:
-        if run == self.runs and self._runner is not None and not self._paused:
-            self._feed(TimerExpired(), self._engine.now)
+    def _lateness(self) -> int:
+        return self.wake_up.draw(self._wake_up_rng)
 
     # Those who watch.
 

@@ -309,6 +309,22 @@ class HostNetwork:
         """
         self._refusals[call].extend(failures)
 
+    def refuse_no_more(self, call: str) -> None:
+        """Withdraw what is left of `refuse_next`.
+
+        Args:
+            call: ``send``, ``hold`` or ``release``.
+        """
+        self._refusals[call].clear()
+
+    def refuses(self, call: str) -> bool:
+        """Return whether a later call of a port will fail because that was asked for.
+
+        Args:
+            call: ``send``, ``hold`` or ``release``.
+        """
+        return bool(self._refusals[call])
+
     def add_interface(
         self, name: str, segment: Segment, hardware_address: bytes, *, link: Link = Link.UP, arp: bool = True
     ) -> Interface:
@@ -432,7 +448,8 @@ class HostNetwork:
         if self.frozen:
             return  # `thaw` goes on with it
         now = self._engine.now
-        due = sorted((end, name, address) for name, address, end in self._leases() if end <= now)
+        due = [(end, name, address) for name, address, end in self._leases() if end <= now]
+        due.sort(key=lambda lease: lease[0])  # those that end together in the order in which they came
         for _, name, address in due:
             self.take_address(name, address)
         self._expiry.set(self.next_expiry)
@@ -442,18 +459,22 @@ class HostNetwork:
         self.frozen = False
         self._expire()
 
-    def tell_present_state(self) -> None:
-        """Report the links of all watched interfaces, and the watched addresses that are there."""
+    def present_state(self) -> tuple[LinkChanged | AddressChanged, ...]:
+        """Return the links of all watched interfaces, and the watched addresses that are there."""
+        found: list[LinkChanged | AddressChanged] = []
         for name, addresses in self._watched.items():
             interface = self._interfaces.get(name)
             if interface is None:
-                self._tell(LinkChanged(interface=name, link=Link.ABSENT))
+                found.append(LinkChanged(interface=name, link=Link.ABSENT))
                 continue
             mac = interface.hardware_address
-            self._tell(LinkChanged(interface=name, link=interface.link, hardware_address=mac))
-            for address in addresses.values():
-                if address in interface.leases:
-                    self._tell_address(name, address, present=True)
+            found.append(LinkChanged(interface=name, link=interface.link, hardware_address=mac))
+            found += (
+                AddressChanged(interface=name, address=address, present=True)
+                for address in addresses.values()
+                if address in interface.leases
+            )
+        return tuple(found)
 
     def power_off(self) -> None:
         """Cut all links and lose all leased addresses without a word, as a machine does whose power fails."""

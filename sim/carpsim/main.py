@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from typing import Final, Protocol
 
-from carpsim.commands import list_scenarios, replay, report, run, show, sweep, whatif
+from carpsim.commands import check, list_scenarios, replay, report, run, show, sweep, whatif
 
 
 class Command(Protocol):
@@ -37,7 +37,7 @@ class Command(Protocol):
         ...
 
 
-COMMANDS: Final[tuple[Command, ...]] = (run, list_scenarios, show, report, replay, sweep, whatif)
+COMMANDS: Final[tuple[Command, ...]] = (run, list_scenarios, show, report, replay, check, sweep, whatif)
 """All subcommands, in the order in which they are shown."""
 
 

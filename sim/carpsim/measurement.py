@@ -110,8 +110,8 @@ class Measurement:
         """
         self._world = world
         for host in world.scenario.hosts:
-            for virtual_host in host.config.virtual_hosts:
-                for address in virtual_host.addresses:
+            for place in host.places:
+                for address in place.addresses:
                     self.holdings.setdefault(address.ip, Holding())
 
     def told(self, host: Host, at: int, event: Event, effects: tuple[Effect, ...]) -> None:  # noqa: ARG002 - see there
@@ -142,23 +142,24 @@ class Measurement:
         if holding is not None:
             holding.change(host.name, at, present=present)
 
-    def switched(self, host: Machine, at: int, old: State | None, new: State | None) -> None:  # noqa: ARG002 - see there
-        """Count changes of state; see `carpsim.host.Watcher`.
-
-        Args:
-            host: whose.
-            at: the instant of the world.
-            old: state before.
-            new: state now.
-        """
-        self.transitions += new is not None and new is not State.INIT
-        self.takeovers += new is State.MASTER
-
     def finish(self) -> None:
         """Take note of what is known only at the end."""
         for holding in self.holdings.values():
             holding.pass_time(self.world.engine.now)
         self.outages = {name: client.outages for name, client in self.world.clients.items()}
+
+    def switched(self, host: Machine, at: int, old: State | None, new: State | None) -> None:  # noqa: ARG002
+        """Count changes of state of a host without a node; see `carpsim.host.Watcher`.
+
+        Args:
+            host: whose daemon.
+            at: the instant of the world.
+            old: state before.
+            new: state now.
+        """
+        if old is not None and new is not None:
+            self.transitions += 1
+            self.takeovers += new is State.MASTER
 
     # What it does not measure.
 

@@ -119,9 +119,8 @@ class Recording:
         """
         self._world = world
         for host in world.scenario.hosts:
-            virtual_hosts = host.config.virtual_hosts
-            for virtual_host in virtual_hosts:
-                name = host.name if len(virtual_hosts) == 1 else f"{host.name} {virtual_host.name}"
+            for virtual_host in host.places:
+                name = host.name if len(host.places) == 1 else f"{host.name} {virtual_host.name}"
                 lane = Lane(name=name, absences=[Span(0, "not running")])
                 self.lanes[host.name, virtual_host.interface, virtual_host.vhid] = lane
                 for address in virtual_host.addresses:
@@ -267,7 +266,7 @@ def describe(fault: Fault) -> str:
     return ", ".join(words)
 
 
-_DURATIONS = ("duration", "restart_after", "hold_down", "by")
+_DURATIONS = ("duration", "restart_after", "hold_down", "by", "interval")
 
 
 def _in_words(name: str, value: object) -> str:

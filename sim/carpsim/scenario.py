@@ -7,7 +7,7 @@ vocabulary is that of scenario files. Times are in nanoseconds here.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Interface, IPv6Interface
-from typing import Final, TypeAlias, final
+from typing import Final, NamedTuple, TypeAlias, final
 
 from carpsim.conditions import PERFECT, Conditions
 from carpsim.distribution import AT_ONCE, Constant, Distribution
@@ -54,6 +54,25 @@ class SegmentSettings:
     convergence: int = 0
 
 
+class Place(NamedTuple):
+    """Where a virtual host is on its host, whatever daemon runs it.
+
+    Attributes:
+        interface: its name.
+        vhid: its number.
+        addresses: the virtual addresses.
+    """
+
+    interface: str
+    vhid: int
+    addresses: tuple[IPInterface, ...]
+
+    @property
+    def name(self) -> str:
+        """The virtual host in FreeBSD's notation: ``VHID@INTERFACE``."""
+        return f"{self.vhid}@{self.interface}"
+
+
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostSettings:
@@ -80,6 +99,11 @@ class HostSettings:
     wall_offset: int | None = 0
     scripts: Mapping[Hook, Script] = field(default_factory=dict[Hook, Script])
     wake_up: Distribution = AT_ONCE
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """Its virtual hosts."""
+        return tuple(Place(one.interface, one.vhid, one.addresses) for one in self.config.virtual_hosts)
 
     @property
     def own_addresses(self) -> dict[str, tuple[IPInterface, ...]]:
@@ -118,6 +142,11 @@ class UcarpSettings:
     wall_offset: int = 0
     scripts: Mapping[Hook, Script] = field(default_factory=dict[Hook, Script])
     wake_up: Distribution = WAKE_UP
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """Its one virtual host."""
+        return (Place(self.options.interface, self.options.vhid, (self.options.held,)),)
 
     @property
     def own_address(self) -> IPInterface:

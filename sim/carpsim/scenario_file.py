@@ -36,6 +36,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeAlias, TypeVar, final
 
+from carpsim.adversary import NAME as ADVERSARY
 from carpsim.duration_text import write_duration
 from carpsim.expectation import EXPECTATIONS, Expectation
 from carpsim.faults import FAULTS, Fault, Stop
@@ -262,7 +263,8 @@ class _UcarpMaker(_HostMaker):
         if len(self.mistakes) > before:
             raise UnreadableError
         shared = {name: value for name, value in self.shared.items() if name in UCARP_TABLE.fields}
-        return UcarpSettings(name=self.name, options=options, **{"segment": segment, **shared, **values})
+        values = {"segment": segment, **shared, **values}
+        return UcarpSettings(name=self.name, options=options, **values)
 
 
 @final
@@ -457,7 +459,7 @@ class _Reader:
         hosts: Hosts,
     ) -> None:
         """Take note of names that nobody has, whatever else is wrong with a table."""
-        stations = names["host"] + names["client"]
+        stations = [*names["host"], *names["client"], ADVERSARY]
         known = {
             "host": names["host"],
             "hosts": names["host"],

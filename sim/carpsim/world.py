@@ -3,11 +3,14 @@
 from collections.abc import Iterable
 from typing import Protocol, final
 
+from carpsim.adversary import NAME as ADVERSARY
+from carpsim.adversary import Adversary, Attack
 from carpsim.client import Answer, Client
 from carpsim.clock import HostClock
 from carpsim.engine import Engine
 from carpsim.faults import Fault
 from carpsim.host import Host, Machine, Watcher
+from carpsim.loop import EngineLoop, LoopFactory
 from carpsim.scenario import ClientSettings, HostSettings, Scenario, SegmentSettings, UcarpSettings
 from carpsim.segment import Segment
 from carpsim.ucarp_host import UcarpHost
@@ -53,6 +56,7 @@ class World:
         scenario: what there is and what happens.
         seed: of everything that is left to chance.
         watchers: see what happens.
+        loop: makes what runs the nodes of its hosts.
 
     Attributes:
         scenario: what there is and what happens.
@@ -63,11 +67,19 @@ class World:
         clients: by name.
     """
 
-    def __init__(self, scenario: Scenario, *, seed: int = 0, watchers: Iterable[WorldWatcher] = ()) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        *,
+        seed: int = 0,
+        watchers: Iterable[WorldWatcher] = (),
+        loop: LoopFactory = EngineLoop,
+    ) -> None:
         self.scenario = scenario
         self.seed = seed
         self.engine = Engine()
         self._watchers = tuple(watchers)
+        self._loop: LoopFactory = loop
         self.segments = {settings.name: self._segment(settings) for settings in scenario.segments}
         self.hosts: dict[str, Machine] = {}
         self.clients: dict[str, Client] = {}
@@ -80,9 +92,13 @@ class World:
                 self.hosts[settings.name] = self._host(number, settings)
         for number, client in enumerate(scenario.clients):
             self.clients[client.name] = self._client(number, client)
+        self._adversaries: dict[str, Adversary] = {}
+        for fault in scenario.faults:
+            if isinstance(fault, Attack):
+                self.adversary(fault.segment)
         # What happens at one instant happens in the order of the scenario: hosts first, then faults.
         for host in scenario.hosts:
-            self.engine.at(host.start, self.hosts[host.name].start)
+            self.engine.at(host.start, self.hosts[host.name].start_if_ended)
         for fault in scenario.faults:
             self.engine.at(fault.at, self.let_happen, fault)
 
@@ -118,14 +134,24 @@ class World:
             raise ValueError(f"{name} does not run carpd")  # noqa: TRY004 - the name is wrong, not the type
         return host
 
-    def labels(self, name: str, segment: str) -> tuple[str, ...]:
-        """Return how the interfaces of a host, or a client, are called on a segment.
+    def adversary(self, segment: str) -> Adversary:
+        """Return who attacks on a segment; they listen from the time at which somebody first asks for them.
 
         Args:
-            name: of a host or a client.
             segment: its name.
         """
-        if name in self.clients:
+        if segment not in self._adversaries:
+            self._adversaries[segment] = Adversary(self.engine, self.segments[segment], seed=self.seed)
+        return self._adversaries[segment]
+
+    def labels(self, name: str, segment: str) -> tuple[str, ...]:
+        """Return how the interfaces of a host, a client, or the adversary are called on a segment.
+
+        Args:
+            name: of a host or a client, or `carpsim.adversary.NAME`.
+            segment: its name.
+        """
+        if name in self.clients or name == ADVERSARY:
             return (name,)
         return tuple(
             port.station.label
@@ -157,6 +183,7 @@ class World:
             scripts=settings.scripts,
             wake_up=settings.wake_up,
             watchers=self._watchers,
+            loop=self._loop,
         )
         for place, (interface, segment) in enumerate(settings.segments.items()):
             host.network.add_interface(interface, self.segments[segment], _mac(number, place))

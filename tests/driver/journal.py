@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Interface
 from typing import final
 
-from carpsim import virtual_time
-from carpsim.virtual_time import DrivenHost, Hooks, Hub
+from carpsim.engine import Engine
+from carpsim.segment import Segment
+from carpsim.virtual_time import DrivenHost, Hooks
 from triocarp.core import (
     Advertisement,
     Authenticator,
@@ -92,11 +93,13 @@ class Journal:
     """All ports of one host in front of its simulated ones.
 
     Attributes:
+        engine: of its world.
         entries: each with its instant in nanoseconds.
         failing: what each failing request raises: ``advertise``, ``goodbye``, ``announce``, ``hold``, ``renew``,
             ``release``.
     """
 
+    engine: Engine = field(default_factory=Engine)
     entries: list[tuple[int, str]] = field(default_factory=list[tuple[int, str]])
     failing: dict[str, Exception] = field(default_factory=dict[str, Exception])
     _ports: Ports | None = None
@@ -128,7 +131,7 @@ class Journal:
         return self._ports
 
     def _note(self, what: str) -> None:
-        self.entries.append((virtual_time.now(), what))
+        self.entries.append((self.engine.now, what))
 
     def send(self, interface: str, frame: bytes) -> None:
         """Write down an advertisement, a goodbye or an announcement, and send it."""
@@ -176,20 +179,21 @@ class Journal:
 def host(
     virtual_host: VirtualHostConfig,
     journal: Journal,
-    hub: Hub | None = None,
+    segment: Segment | None = None,
     *,
     hooks: Hooks | None = None,
     timer: Timer | None = None,
     further_sources: tuple[Source, ...] = (),
     leaving_limit_s: float = 10,
     trace: Callable[[Event], None] | None = None,
-    clock: Callable[[], int] = virtual_time.now,
+    clock: Callable[[], int] | None = None,
     rehearse: Callable[[], None] | None = None,
 ) -> DrivenHost:
     """Return a host that writes a journal, on a segment of its own if it is given none."""
     return DrivenHost(
+        journal.engine,
+        segment or Segment(journal.engine),
         virtual_host,
-        hub or Hub(),
         reports=journal,
         wrap=journal.wrap,
         hooks=hooks,

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 import trio
 
 from carpsim import virtual_time
-from carpsim.virtual_time import DrivenHost, Hub
+from carpsim.engine import Engine
+from carpsim.segment import Segment
+from carpsim.virtual_time import DrivenHost
 from triocarp.core import Link, State, StopRequested, VirtualHostConfig
 from triocarp.core.hearing import STAGGER
 from triocarp.core.timing import ADVSKEW_UNIT, SECOND
@@ -19,19 +21,25 @@ class Network:
     """Hosts on one segment.
 
     Attributes:
-        hub: their segment.
+        engine: of their world.
+        segment: theirs.
         hosts: they.
         journals: theirs.
     """
 
-    hub: Hub = field(default_factory=Hub)
+    engine: Engine = field(default_factory=Engine)
+    segment: Segment = field(init=False)
     hosts: list[DrivenHost] = field(default_factory=list[DrivenHost])
     journals: list[Journal] = field(default_factory=list[Journal])
 
+    def __post_init__(self) -> None:
+        """Make the segment."""
+        self.segment = Segment(self.engine)
+
     def add(self, virtual_host: VirtualHostConfig) -> DrivenHost:
         """Add a host, and return it."""
-        journal = Journal()
-        driven = host(virtual_host, journal, self.hub)
+        journal = Journal(engine=self.engine)
+        driven = host(virtual_host, journal, self.segment)
         self.hosts.append(driven)
         self.journals.append(journal)
         return driven
@@ -65,7 +73,7 @@ def play(network: Network, story: Callable[[], Awaitable[None]]) -> None:
             await story()
             nursery.cancel_scope.cancel()
 
-    virtual_time.run(main)
+    virtual_time.run(network.engine, main)
 
 
 def three_hosts() -> Network:
@@ -133,7 +141,7 @@ def test_a_cancelled_master_hands_over_as_well() -> None:
             assert network.states() == [State.INIT, State.MASTER, State.BACKUP]
             nursery.cancel_scope.cancel()
 
-    virtual_time.run(main)
+    virtual_time.run(network.engine, main)
 
 
 def test_a_preferred_host_that_preempts_takes_over_and_the_worse_one_yields() -> None:
@@ -153,7 +161,7 @@ def test_a_preferred_host_that_preempts_takes_over_and_the_worse_one_yields() ->
             assert network.holders() == [1]
             nursery.cancel_scope.cancel()
 
-    virtual_time.run(main)
+    virtual_time.run(network.engine, main)
     # The first advertisement that the preferred host hears.
     heard = 3 * SECOND + 100 * ADVSKEW_UNIT + 2 * (SECOND + 100 * ADVSKEW_UNIT)
     assert network.journals[1].when("MASTER") == [heard]
@@ -173,7 +181,7 @@ def test_a_preferred_host_that_does_not_preempt_stays_backup() -> None:
             assert network.states() == [State.MASTER, State.BACKUP]
             nursery.cancel_scope.cancel()
 
-    virtual_time.run(main)
+    virtual_time.run(network.engine, main)
 
 
 def test_a_healed_partition_leaves_one_master_within_an_interval() -> None:

@@ -82,7 +82,7 @@ def lead(
             nursery.start_soon(act, scope)
             await run(scope)
 
-    virtual_time.run(main)
+    virtual_time.run(driven.engine, main)
     return round(ended[0], 6), raised[0] if raised else None
 
 
@@ -186,7 +186,7 @@ def test_what_is_fed_after_the_end_does_nothing() -> None:
         for event in (StopRequested(), TimerExpired(), advertisement(), goodbye()):
             driven.driver.feed(event)
 
-    virtual_time.run(main)
+    virtual_time.run(journal.engine, main)
     assert journal.deeds(MASTER_SINCE + 1) == LEFT
 
 
@@ -207,7 +207,7 @@ def test_a_stop_that_comes_before_the_start_is_kept() -> None:
         stop(driven)
         await driven.driver.run()
 
-    virtual_time.run(main)
+    virtual_time.run(journal.engine, main)
     assert journal.deeds() == ["release", "stopped"]
 
 
@@ -222,7 +222,7 @@ def test_a_host_takes_part_when_it_says_that_it_has_started() -> None:
             assert journal.deeds() == ["release", "BACKUP"]
             nursery.cancel_scope.cancel()
 
-    virtual_time.run(main)
+    virtual_time.run(journal.engine, main)
 
 
 def test_an_address_that_cannot_be_released_is_tried_three_times() -> None:

@@ -3,6 +3,7 @@
 import trio
 
 from carpsim import virtual_time
+from carpsim.engine import Engine
 from triocarp.core import StopRequested
 from triocarp.core.timing import SECOND
 from triocarp.daemon.driver import REHEARSAL_LEAD, Dated
@@ -21,11 +22,11 @@ def test_an_advertisement_that_is_read_late_counts_from_its_arrival() -> None:
         async with trio.open_nursery() as nursery:
             await nursery.start(driven.run)
             await trio.sleep(1)
-            driven.packets.put(Dated(advertisement(), virtual_time.now() - 40 * MILLISECOND))
+            driven.packets.put(Dated(advertisement(), journal.engine.now - 40 * MILLISECOND))
             await trio.sleep(4)
             nursery.cancel_scope.cancel()
 
-    virtual_time.run(main)
+    virtual_time.run(journal.engine, main)
     assert journal.when("MASTER") == [4 * SECOND - 40 * MILLISECOND]
 
 
@@ -44,26 +45,31 @@ def test_time_never_runs_backwards_for_the_node() -> None:
             await trio.sleep(4)
             nursery.cancel_scope.cancel()
 
-    virtual_time.run(main)
+    virtual_time.run(journal.engine, main)
     assert journal.when("MASTER") == [4 * SECOND]
 
 
 class Ticking:
-    """Virtual time that also passes while a program looks at it, as time does."""
+    """Virtual time that also passes while a program looks at it, as time does.
 
-    def __init__(self) -> None:
+    Args:
+        engine: of its world.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
         self._looks = 0
 
     def __call__(self) -> int:
         """Return nanoseconds."""
         self._looks += 1
-        return virtual_time.now() + self._looks * 1000
+        return self._engine.now + self._looks * 1000
 
 
 def test_a_takeover_is_rehearsed_just_before_it_is_due_and_is_not_early() -> None:
     """The rehearsal comes within its lead before the dead time is over, and the takeover not before it is."""
     journal = Journal()
-    clock = Ticking()
+    clock = Ticking(journal.engine)
     rehearsed: list[int] = []
 
     async def main() -> None:
@@ -77,7 +83,7 @@ def test_a_takeover_is_rehearsed_just_before_it_is_due_and_is_not_early() -> Non
             await trio.sleep(10)
             nursery.cancel_scope.cancel()
 
-    virtual_time.run(main)
+    virtual_time.run(journal.engine, main)
     assert len(journal.when("MASTER")) == 1
     assert len(rehearsed) == 1, "a master's advertisements are not rehearsed"
 
@@ -88,7 +94,7 @@ def test_a_backup_that_hears_its_master_rehearses_nothing() -> None:
     rehearsed: list[int] = []
 
     async def main() -> None:
-        driven = host(config(), journal, clock=Ticking(), rehearse=lambda: rehearsed.append(1))
+        driven = host(config(), journal, clock=Ticking(journal.engine), rehearse=lambda: rehearsed.append(1))
         async with trio.open_nursery() as nursery:
             await nursery.start(driven.run)
             for _ in range(20):
@@ -97,5 +103,5 @@ def test_a_backup_that_hears_its_master_rehearses_nothing() -> None:
             await trio.sleep(1)
             driven.driver.feed(StopRequested())
 
-    virtual_time.run(main)
+    virtual_time.run(journal.engine, main)
     assert rehearsed == []

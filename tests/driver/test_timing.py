@@ -4,6 +4,7 @@ import trio
 import trio.testing
 
 from carpsim import virtual_time
+from carpsim.engine import Engine
 from carpsim.virtual_time import Inbox, VirtualTimer
 from triocarp.core import Event, State
 from triocarp.core.timing import ADVSKEW_UNIT, SECOND
@@ -12,12 +13,13 @@ from triocarp.daemon.driver import Dated
 from .journal import Journal, advertisement, config, host, state
 
 
-async def freeze(seconds: float) -> None:
+async def freeze(engine: Engine, seconds: int) -> None:
     """Let time pass while nobody runs, and then let everybody do what is overdue."""
     clock = trio.lowlevel.current_clock()
     assert isinstance(clock, trio.testing.MockClock)
     clock.jump(seconds)
-    await trio.testing.wait_all_tasks_blocked()
+    engine.run_until(engine.now + seconds * SECOND)
+    await trio.sleep(1 / SECOND)
 
 
 class DeafInbox:
@@ -57,12 +59,13 @@ class LateTimer:
     """A timer that wakes its task too late.
 
     Args:
+        engine: of its world.
         late_s: how much.
     """
 
-    def __init__(self, late_s: float) -> None:
+    def __init__(self, engine: Engine, late_s: float) -> None:
         self._late_s = late_s
-        self._timer = VirtualTimer()
+        self._timer = VirtualTimer(engine)
 
     def set(self, deadline: int | None) -> None:
         """Set the deadline."""
@@ -81,7 +84,7 @@ def test_a_lone_host_takes_over_after_the_dead_time_and_advertises_at_exact_inte
         with trio.move_on_after(60):
             await host(config(advskew=100), journal).run()
 
-    virtual_time.run(main)
+    virtual_time.run(journal.engine, main)
     first, interval = 3 * SECOND + 100 * ADVSKEW_UNIT, SECOND + 100 * ADVSKEW_UNIT
     expected = [first + number * interval for number in range((60 * SECOND - first) // interval + 1)]
     assert expected == journal.when("advertise")
@@ -101,7 +104,7 @@ def test_each_event_sets_the_deadline_anew() -> None:
             await trio.sleep(3.5)
             nursery.cancel_scope.cancel()
 
-    virtual_time.run(main)
+    virtual_time.run(journal.engine, main)
     assert [round(15.5 * SECOND)] == journal.when("MASTER")
 
 
@@ -116,11 +119,11 @@ def test_after_a_freeze_what_waits_is_read_before_the_overdue_timer_is_served() 
             await nursery.start(driven.run)
             await trio.sleep(1)
             queue.inbox.put(advertisement())
-            await freeze(4)
+            await freeze(journal.engine, 4)
             assert state(driven) is State.BACKUP
             nursery.cancel_scope.cancel()
 
-    virtual_time.run(main)
+    virtual_time.run(journal.engine, main)
     assert journal.when("MASTER") == []
 
 
@@ -141,7 +144,7 @@ def test_after_a_freeze_all_that_waits_is_read_however_much_stands_before_it() -
             assert state(driven) is State.BACKUP
             nursery.cancel_scope.cancel()
 
-    virtual_time.run(main)
+    virtual_time.run(journal.engine, main)
     assert journal.when("MASTER") == []
 
 
@@ -157,7 +160,7 @@ def test_a_source_that_never_runs_dry_does_not_keep_the_timer_from_being_served(
         with trio.move_on_after(10.5):
             await host(config(), journal, further_sources=(Flood(),)).run()
 
-    virtual_time.run(main)
+    virtual_time.run(journal.engine, main)
     assert [number * SECOND for number in range(3, 11)] == journal.when("advertise")
 
 
@@ -171,11 +174,11 @@ def test_a_master_that_was_frozen_past_its_dead_time_steps_down_and_listens() ->
             await nursery.start(driven.run)
             await trio.sleep(5.5)
             assert state(driven) is State.MASTER
-            await freeze(20)
+            await freeze(journal.engine, 20)
             assert state(driven) is State.BACKUP
             nursery.cancel_scope.cancel()
 
-    virtual_time.run(main)
+    virtual_time.run(journal.engine, main)
     frozen_until = round(25.5 * SECOND)
     assert journal.deeds(frozen_until)[:2] == ["BACKUP", "release"]
     assert journal.when("goodbye") == []
@@ -189,7 +192,7 @@ def test_timers_that_come_early_change_nothing() -> None:
         with trio.move_on_after(6.5):
             await host(config(), journal, timer=RestlessTimer(0.01)).run()
 
-    virtual_time.run(main)
+    virtual_time.run(journal.engine, main)
     assert [round(instant / SECOND, 1) for instant in journal.when("advertise")] == [3.0, 4.0, 5.0, 6.0]
 
 
@@ -199,8 +202,8 @@ def test_timers_that_come_late_are_not_made_up_for() -> None:
 
     async def main() -> None:
         with trio.move_on_after(10):
-            await host(config(), journal, timer=LateTimer(0.25)).run()
+            await host(config(), journal, timer=LateTimer(journal.engine, 0.25)).run()
 
-    virtual_time.run(main)
+    virtual_time.run(journal.engine, main)
     expected = [round((3.25 + 1.25 * number) * SECOND) for number in range(6)]
     assert expected == journal.when("advertise")

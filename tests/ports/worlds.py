@@ -17,8 +17,10 @@ from typing import Final, Protocol
 import pytest
 import trio
 
+from carpsim.engine import Engine
+from carpsim.frame import Frame as SimulatedFrame
 from carpsim.host_network import HostNetwork
-from carpsim.segment import Segment, Station
+from carpsim.segment import Segment
 from tests.ports.privilege import without_privileges
 from triocarp.core.configuration import CARP_GROUP, CARP_GROUP6
 from triocarp.core.events import AddressChanged, EffectFailed, Link, LinkChanged
@@ -175,6 +177,11 @@ class _Peer:
     addresses: frozenset[IPAddress]
 
     @property
+    def label(self) -> str:
+        """Its name."""
+        return "peer"
+
+    @property
     def carries(self) -> bool:
         """Its cable is never pulled."""
         return True
@@ -182,6 +189,10 @@ class _Peer:
     def mac_for(self, address: IPAddress) -> bytes | None:
         """Answer for its addresses."""
         return PEER_HARDWARE_ADDRESS if address in self.addresses else None
+
+    def receive(self, frame: SimulatedFrame) -> None:
+        """Note a frame."""
+        self.heard.append(frame.data)
 
 
 class SimulatedWorld:
@@ -192,12 +203,13 @@ class SimulatedWorld:
 
     def __init__(self) -> None:
         self._peer = _Peer(heard=[], addresses=frozenset(of.peer.ip for of in BOTH))
-        self._segment = Segment(self._carry)
+        self._engine = Engine()
+        self._segment = Segment(self._engine)
         self._segment.plug_in(self._peer)
         self._reported: list[Change] = []
-        self._host = HostNetwork(self._reported.append)
-        self._host.add_interface(OTHER, Segment(self._carry), bytes(6))
-        self._host.add_interface("lo", Segment(self._carry), bytes(6), arp=False)
+        self._host = HostNetwork(self._engine, observe=self._reported.append)
+        self._host.add_interface(OTHER, Segment(self._engine), bytes(6))
+        self._host.add_interface("lo", Segment(self._engine), bytes(6), arp=False)
         self._host.add_interface(INTERFACE, self._segment, HARDWARE_ADDRESS)
         for of in BOTH:
             self._host.put_address(INTERFACE, of.own)
@@ -206,10 +218,12 @@ class SimulatedWorld:
 
     def arrives(self, frame: bytes) -> bool:
         """Tell whether the peer has heard a frame."""
+        self._engine.run_until(self._engine.now)
         return frame in self._peer.heard
 
     def passes(self, packet: bytes) -> bool:
         """Tell whether the peer has heard a packet."""
+        self._engine.run_until(self._engine.now)
         ends = PEER_HARDWARE_ADDRESS + HARDWARE_ADDRESS
         return any(frame.startswith(ends) and frame.endswith(packet) for frame in self._peer.heard)
 
@@ -218,7 +232,7 @@ class SimulatedWorld:
         found = self._host.interface(interface)
         assert found is not None
         return {
-            address: None if end is None else (end - self._host.now) // SECOND
+            address: None if end is None else (end - self._engine.now) // SECOND
             for address, end in found.leases.items()
         }
 
@@ -273,17 +287,14 @@ class SimulatedWorld:
         while change not in self._reported:
             expiry = self._host.next_expiry
             assert expiry is not None, f"{change} is never reported"
-            self._host.advance(expiry)
+            self._engine.run_until(expiry)
         del self._reported[: self._reported.index(change) + 1]
 
     async def failed_renewal(self) -> EffectFailed:
-        """It must have been reported already."""
+        """Let the instant pass in which it is reported."""
         await trio.lowlevel.checkpoint()
+        self._engine.run_until(self._engine.now)
         return next(change for change in self._reported if isinstance(change, EffectFailed))
-
-    def _carry(self, station: Station, frame: bytes) -> None:
-        if station is self._peer:
-            self._peer.heard.append(frame)
 
 
 class KernelWorld:

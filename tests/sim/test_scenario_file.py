@@ -1,3 +1,4 @@
+import dataclasses
 import inspect
 import re
 import tomllib
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from carpsim.distribution import Constant
-from carpsim.faults import Partition, Pause, Stop
+from carpsim.faults import FAULTS, Partition, Pause, Stop
 from carpsim.mistakes import ScenarioError
 from carpsim.outcome import run_scenario
 from carpsim.scenario import Scenario, UcarpSettings
@@ -23,6 +24,7 @@ from carpsim.scenario_file import (
     write_scenario,
 )
 from carpsim.scenario_hosts import HOST_TABLE
+from carpsim.scenario_keys import kinds_of
 from tests.sim.drawn_settings import scenarios
 from triocarp.core import CARPD, Transport
 from triocarp.core.timing import SECOND
@@ -333,3 +335,10 @@ def test_each_whole_number_is_a_duration_or_known_to_be_none() -> None:
                 found = re.search(rf"^ +{name}: (.+?)(?=\n +\w+: |\Z)", meanings, re.MULTILINE | re.DOTALL)
                 assert found is not None
                 assert any(words in found[1] for words in of_time), f"{table.cls.__name__}.{name}"
+
+
+def test_no_key_of_a_fault_is_forgotten() -> None:
+    """Every field of a fault can be told, but for the configuration of a stop, which is read apart."""
+    for name, kind in FAULTS.items():
+        fields = {field.name for field in dataclasses.fields(kind)}  # type: ignore[arg-type]  # every fault is one
+        assert fields - kinds_of(kind).keys() <= ({"config"} if name == "stop" else set()), name
