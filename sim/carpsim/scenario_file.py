@@ -37,6 +37,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeAlias, TypeVar, final
 
 from carpsim.adversary import NAME as ADVERSARY
+from carpsim.checks import CHECKS
 from carpsim.duration_text import write_duration
 from carpsim.expectation import EXPECTATIONS, Expectation
 from carpsim.faults import FAULTS, Fault, Stop
@@ -276,6 +277,9 @@ class _Reader:
         self._mistakes = mistakes
         self._group: Layer = ((GROUP,), self._told_table(GROUP))
         self._top = self._quietly(TOP.values, tree, (), mistakes) or {}
+        for index, name in enumerate(self._top.get("checks", ())):
+            if name not in CHECKS:
+                mistakes.wrong_word(("checks", index), name, CHECKS)
         self._seed: int = self._top.get("seed", 0) if seed is None else seed
         self._duration: int = self._top.get("duration", default_of(TOP.fields["duration"]))
 

@@ -260,6 +260,7 @@ def test_every_mistake_is_told_at_once_with_its_line() -> None:
         (THREE_HOSTS + '[[expect]]\ntype = "holders"\nat = 100\nhosts = []', "an instant before the end, 60s"),
         (THREE_HOSTS + "[segment.lan]\noutward = { loss = 2 }", "a probability from 0 to 1"),
         ("group = 3\n[host.a]", "group: 3: expected a table [group]"),
+        (f'checks = ["one-holdre"]\n{THREE_HOSTS}', "did you mean one-holder?"),
         ("name = ", "not TOML"),
     ],
 )
