@@ -60,11 +60,12 @@ class Client:
         number: no two clients of a world have the same.
         address: its own.
         hardware_address: its MAC, 6 bytes.
-        target: the virtual address; of the same family and on the segment.
+        target: the virtual address, of the same family; on the segment if there is no gateway.
         interval: nanoseconds from one probe to the next.
         timeout: how long it waits for an answer, nanoseconds; one that comes later does not count.
         start: the instant from which on it probes.
         seed: of the run.
+        gateway: the router to which its probes go; None for a client on the segment of its target.
         neighbours: how its cache behaves.
         on_answer: is called with each reply.
 
@@ -90,6 +91,7 @@ class Client:
         timeout: int,
         start: int = 0,
         seed: int = 0,
+        gateway: IPAddress | None = None,
         neighbours: NeighbourSettings = LINUX,
         on_answer: Callable[["Client", Answer], None] | None = None,
     ) -> None:
@@ -104,6 +106,7 @@ class Client:
         self._segment = segment
         self._number = number
         self._address = address
+        self._next_hop = gateway or target
         self._hardware_address = hardware_address
         self._on_answer = on_answer
         self._sent_at: dict[int, int] = {}
@@ -134,14 +137,6 @@ class Client:
             address: that is asked for.
         """
         return self._address
-
-    def mac_for(self, address: IPAddress) -> bytes | None:
-        """Return its MAC for its own address; see `carpsim.segment.Station`.
-
-        Args:
-            address: that somebody asks for.
-        """
-        return self._hardware_address if address == self._address else None
 
     def send(self, frame: bytes) -> None:
         """Send a frame; see `carpsim.neighbour_cache.Owner`.
@@ -218,7 +213,9 @@ class Client:
         echo = Echo(
             is_request=True, source=self._address, destination=self.target, client=self._number, sequence=sequence
         )
-        self.neighbours.resolve(self.target, lambda mac: self.send(probe.build(echo, self._hardware_address, mac)))
+        self.neighbours.resolve(
+            self._next_hop, lambda mac: self.send(probe.build(echo, self._hardware_address, mac))
+        )
         self._engine.after(self.interval, self._probe)
 
     def _take_answer(self, sequence: int, mac: bytes) -> None:

@@ -8,7 +8,7 @@ from triocarp.core.advertisement import PROTOCOL
 from triocarp.core.datagram import read_datagram
 from triocarp.core.ethernet import ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6
 from triocarp.core.events import PacketReceived, PacketUnreadable
-from triocarp.core.family import IPAddress
+from triocarp.core.family import Family, IPAddress
 
 HEADER_LENGTH: Final = 14
 """Bytes in front of the packet."""
@@ -132,6 +132,19 @@ class Frame:
 
 
 _CARP: Final = bytes((PROTOCOL,))
+
+
+def destination_of(packet: bytes) -> IPAddress:
+    """Return where an IP packet goes.
+
+    Args:
+        packet: from the IP header on.
+
+    Raises:
+        ValueError: it is too short to say so.
+    """
+    is_ipv6 = bool(packet) and packet[0] >> 4 == Family.IPV6.value
+    return IPv6Address(packet[24:40]) if is_ipv6 else IPv4Address(packet[16:20])
 
 
 def _arp(packet: bytes) -> NeighbourMessage | None:

@@ -267,7 +267,7 @@ class Host:
         self.wake_up = wake_up
         self.runs = 0
         self.node_seed = 0
-        self.network = HostNetwork(engine, name=name, observe=self._observe, note=self._note_address)
+        self.network = HostNetwork(engine, name=name, seed=seed, observe=self._observe, note=self._note_address)
         self._engine = engine
         self._seed = seed
         self.wall_offset = wall_offset

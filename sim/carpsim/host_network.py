@@ -14,18 +14,22 @@ from typing import Final, TypeAlias, final
 
 from carpsim import neighbour_messages, probe
 from carpsim.engine import Alarm, Engine
-from carpsim.frame import FRAME_LENGTH_MAX, HEADER_LENGTH, Frame
+from carpsim.frame import FRAME_LENGTH_MAX, HEADER_LENGTH, Frame, destination_of
+from carpsim.neighbour_cache import NeighbourCache
+from carpsim.randomness import stream
 from carpsim.segment import Segment
 from triocarp.core.effects import RenewAddresses
 from triocarp.core.ethernet import ETHERTYPE_IPV4, ETHERTYPE_IPV6, ethernet_header
 from triocarp.core.events import AddressChanged, EffectFailed, Link, LinkChanged, PacketReceived, PacketUnreadable
-from triocarp.core.family import Family, IPAddress, IPInterface
+from triocarp.core.family import IPAddress, IPInterface
 from triocarp.core.ports import PortError
 from triocarp.core.reasons import PortFailure
 from triocarp.core.timing import SECOND
 
 LEASE_LATENESS: Final = SECOND // 2
 """How long after its lease an address is gone; the kernel was measured to be half a second late."""
+
+_UNSPECIFIED: Final[dict[int, IPAddress]] = {4: IPv4Address(0), 6: IPv6Address(0)}
 
 Observer: TypeAlias = Callable[[LinkChanged | AddressChanged | EffectFailed], None]
 """Learns what others did to the host's network, and which renewals failed."""
@@ -51,6 +55,8 @@ class Interface:
         arp: whether it resolves addresses with ARP; ``lo`` does not.
         leases: its addresses, each with the instant at which it is withdrawn, or None for never.
         powered: whether its machine has power.
+        gateways: routers behind which everybody else is; at most one of each family.
+        neighbours: what it knows of the MACs on its segment.
     """
 
     host: "HostNetwork"
@@ -61,6 +67,8 @@ class Interface:
     arp: bool
     leases: dict[IPInterface, int | None] = field(default_factory=dict[IPInterface, int | None])
     powered: bool = True
+    gateways: tuple[IPAddress, ...] = ()
+    neighbours: NeighbourCache = field(init=False)
 
     @property
     def label(self) -> str:
@@ -89,23 +97,37 @@ class Interface:
         """
         return tuple(variant for variant in self.leases if variant.ip == address)
 
-    def mac_for(self, address: IPAddress) -> bytes | None:
-        """Return the MAC with which it answers for an address; see `carpsim.segment.Station`.
+    def source_for(self, address: IPAddress) -> IPAddress:
+        """Return its own address from which it asks for another; see `carpsim.neighbour_cache.Owner`.
 
         Args:
-            address: that somebody asks for.
+            address: on its segment.
         """
-        return self.hardware_address if self.variants_of(address) else None
+        own = [leased for leased in self.leases if leased.version == address.version]
+        # One of the network first, and of those one that stays.
+        own.sort(key=lambda leased: (address not in leased.network, self.leases[leased] is not None))
+        return own[0].ip if own else _UNSPECIFIED[address.version]
 
-    def reaches(self, address: IPAddress) -> bool:
-        """Return whether there is a route through it: to the networks of its own addresses, and nowhere else.
+    def next_hop(self, address: IPAddress) -> IPAddress | None:
+        """Return who gets a packet first: its receiver in the networks of its own addresses, else the gateway.
 
         Args:
-            address: of somebody.
+            address: of the receiver.
         """
-        return _is_link_local(address) or any(
+        if _is_link_local(address) or any(
             address.version == own.version and address in own.network for own in self.leases
-        )
+        ):
+            return address
+        return next((gateway for gateway in self.gateways if gateway.version == address.version), None)
+
+    def send(self, frame: bytes) -> None:
+        """Send a frame, or lose it; see `carpsim.neighbour_cache.Owner`.
+
+        Args:
+            frame: from the destination MAC on.
+        """
+        if self.carries:
+            self.segment.transmit(self, frame)
 
     def takes(self, frame: bytes) -> bool:
         """Return whether a frame is for it, or for many.
@@ -123,6 +145,7 @@ class HostNetwork:
     Args:
         engine: of the world.
         name: of the host.
+        seed: of the run.
         observe: called at once with each thing that somebody else did to a watched interface or address, and with
             each renewal that failed.
         listen: called at once with each packet of protocol 112; None while no program listens.
@@ -141,6 +164,7 @@ class HostNetwork:
         "_note",
         "_observe",
         "_refusals",
+        "_seed",
         "_watched",
         "frozen",
         "listen",
@@ -152,6 +176,7 @@ class HostNetwork:
         engine: Engine,
         *,
         name: str = "host",
+        seed: int = 0,
         observe: Observer,
         listen: Listener | None = None,
         note: Watcher | None = None,
@@ -160,6 +185,7 @@ class HostNetwork:
         self.listen = listen
         self.frozen = False
         self._engine = engine
+        self._seed = seed
         self._observe = observe
         self._note = note
         self._expiry = Alarm(engine, self._expire)
@@ -184,14 +210,12 @@ class HostNetwork:
         Raises:
             PortError: `LINK_DOWN`, `NO_DEVICE` or `OTHER`; or what was injected.
         """
-        sender = self._sender(interface, len(frame))
-        if sender.carries:
-            sender.segment.transmit(sender, frame)
+        self._sender(interface, len(frame)).send(frame)
 
     def send_packet(self, interface: str, packet: bytes) -> None:
         """Send one IP packet as it is; see `triocarp.core.ports.FramePort`.
 
-        There are no routers: the next hop is the destination. A packet to nobody is lost.
+        While the MAC of the next hop is asked for it waits; without an answer it is lost.
 
         Args:
             interface: through which.
@@ -201,14 +225,20 @@ class HostNetwork:
             PortError: `LINK_DOWN`, `NO_DEVICE`, `NO_ROUTE` or `OTHER`; or what was injected.
         """
         sender = self._sender(interface, HEADER_LENGTH + len(packet))
-        destination = _destination(packet)
-        if not sender.reaches(destination):
+        try:
+            destination = destination_of(packet)
+        except ValueError:
+            what = f"sending {len(packet)} bytes that are no packet"
+            raise PortError(PortFailure.OTHER, what) from None
+        next_hop = sender.next_hop(destination)
+        if next_hop is None:
             raise PortError(PortFailure.NO_ROUTE, f"no route to {destination} through {interface}")
-        next_hop = sender.segment.resolve(sender, destination)
-        if sender.carries and next_hop is not None:
-            ethertype = ETHERTYPE_IPV4 if isinstance(destination, IPv4Address) else ETHERTYPE_IPV6
-            header = ethernet_header(next_hop, sender.hardware_address, ethertype)
-            sender.segment.transmit(sender, header + packet)
+        ethertype = ETHERTYPE_IPV4 if isinstance(destination, IPv4Address) else ETHERTYPE_IPV6
+
+        def send(mac: bytes) -> None:
+            sender.send(ethernet_header(mac, sender.hardware_address, ethertype) + packet)
+
+        sender.neighbours.resolve(next_hop, send)
 
     def hold(self, interface: str, addresses: tuple[IPInterface, ...], lease_s: int) -> None:
         """Put addresses on an interface, or renew those that are there; see `triocarp.core.ports.AddressPort`.
@@ -326,7 +356,14 @@ class HostNetwork:
         return bool(self._refusals[call])
 
     def add_interface(
-        self, name: str, segment: Segment, hardware_address: bytes, *, link: Link = Link.UP, arp: bool = True
+        self,
+        name: str,
+        segment: Segment,
+        hardware_address: bytes,
+        *,
+        link: Link = Link.UP,
+        arp: bool = True,
+        gateways: tuple[IPAddress, ...] = (),
     ) -> Interface:
         """Add an interface, and return it.
 
@@ -336,12 +373,21 @@ class HostNetwork:
             hardware_address: its MAC, 6 bytes.
             link: its condition.
             arp: whether it resolves addresses with ARP. Elsewhere a host may have an address that it holds here.
+            gateways: see `Interface`.
         """
         if name in self._interfaces:
             raise ValueError(f"the host has an interface {name} already")
         interface = Interface(
-            host=self, name=name, hardware_address=hardware_address, segment=segment, link=link, arp=arp
+            host=self,
+            name=name,
+            hardware_address=hardware_address,
+            segment=segment,
+            link=link,
+            arp=arp,
+            gateways=gateways,
         )
+        rng = stream(self._seed, "host", self.name, "neighbours", name)
+        interface.neighbours = NeighbourCache(self._engine, interface, rng)
         self._interfaces[name] = interface
         segment.plug_in(interface)
         self._tell(LinkChanged(interface=name, link=link, hardware_address=hardware_address))
@@ -377,6 +423,7 @@ class HostNetwork:
         if interface.link is not link:
             interface.link = link
             interface.segment.link_changed(interface)
+            interface.neighbours.clear()
             self._tell(LinkChanged(interface=name, link=link, hardware_address=interface.hardware_address))
         if link is Link.DOWN:
             leased = [address for address, end in interface.leases.items() if end is not None]
@@ -432,16 +479,15 @@ class HostNetwork:
             return
         message = frame.neighbour_message
         if message is not None:
-            if message.is_request and interface.mac_for(message.target) is not None:
-                self._answer(interface, neighbour_messages.answer(message, interface.hardware_address))
+            asks_us = message.is_request and bool(interface.variants_of(message.target))
+            is_for_us = asks_us or frame.destination == interface.hardware_address
+            interface.neighbours.hear(message, is_for_us=is_for_us)
+            if asks_us:
+                interface.send(neighbour_messages.answer(message, interface.hardware_address))
             return
         echo = probe.read(frame)
-        if echo is not None and echo.is_request and interface.mac_for(echo.destination) is not None:
-            self._answer(interface, probe.reply(echo, interface.hardware_address, frame.source))
-
-    def _answer(self, interface: Interface, frame: bytes) -> None:
-        if interface.carries:
-            interface.segment.transmit(interface, frame)
+        if echo is not None and echo.is_request and interface.variants_of(echo.destination):
+            interface.send(probe.reply(echo, interface.hardware_address, frame.source))
 
     def _expire(self) -> None:
         """End the leases whose time has come, in the order of their ends."""
@@ -482,6 +528,7 @@ class HostNetwork:
         for interface in self._interfaces.values():
             interface.powered = False
             interface.segment.link_changed(interface)
+            interface.neighbours.clear()
             for address in [address for address, end in interface.leases.items() if end is not None]:
                 del interface.leases[address]
                 self._tell_watcher(interface.name, address, present=False)
@@ -566,16 +613,3 @@ class HostNetwork:
 def _is_link_local(address: IPAddress) -> bool:
     """Return whether an address means another thing on each interface (RFC 4007)."""
     return isinstance(address, IPv6Address) and address.is_link_local
-
-
-def _destination(packet: bytes) -> IPAddress:
-    """Return where an IP packet goes.
-
-    Raises:
-        PortError: `OTHER` if it is too short to say so.
-    """
-    ipv6 = bool(packet) and packet[0] >> 4 == Family.IPV6.value
-    try:
-        return IPv6Address(packet[24:40]) if ipv6 else IPv4Address(packet[16:20])
-    except ValueError:
-        raise PortError(PortFailure.OTHER, f"sending {len(packet)} bytes that are no packet") from None

@@ -221,6 +221,12 @@ class NeighbourCache:
             self._use(entry)
             self._send_waiting(entry)
 
+    def clear(self) -> None:
+        """Forget everybody, and lose what waits for them, as when the link goes."""
+        for entry in self._entries.values():
+            entry.alarm.set(None)
+        self._entries.clear()
+
     def _may_change(self, entry: Entry, message: NeighbourMessage, *, is_for_us: bool) -> bool:
         """Return whether another MAC may take the place of the one that is known."""
         asks_us = message.is_request and is_for_us

@@ -82,6 +82,7 @@ class HostSettings:
         name: no two hosts or clients have the same.
         config: of its node.
         segments: the segment of each interface, by the interface's name.
+        gateways: the routers behind which everybody else is, by the interface's name; one of a family at most.
         start: the instant at which its daemon starts.
         clock_origin: what its clock reads at the beginning of the world.
         drift_ppm: how many millionths its clock is faster than the world.
@@ -93,6 +94,7 @@ class HostSettings:
     name: str
     config: NodeConfig
     segments: Mapping[str, str] = field(default_factory=lambda: {ETH0: LAN})
+    gateways: Mapping[str, tuple[IPAddress, ...]] = field(default_factory=dict[str, tuple[IPAddress, ...]])
     start: int = 0
     clock_origin: int = 0
     drift_ppm: int = 0
@@ -190,6 +192,7 @@ class ClientSettings:
         address: its own.
         target: the virtual address that it probes, of the same family.
         segment: where it is plugged in.
+        gateway: the router to which its probes go; None if it is on the segment of its target.
         interval: nanoseconds from one probe to the next.
         timeout: how long a probe may wait for its answer, nanoseconds.
         start: the instant from which on it probes.
@@ -200,9 +203,26 @@ class ClientSettings:
     address: IPAddress
     target: IPAddress
     segment: str = LAN
+    gateway: IPAddress | None = None
     interval: int = SECOND // 10
     timeout: int = SECOND
     start: int = 0
+    neighbours: NeighbourSettings = LINUX
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouterSettings:
+    """One router, which forwards packets between segments.
+
+    Attributes:
+        name: no two hosts, clients or routers have the same.
+        ports: its own addresses with their networks, by the segment that each port is in.
+        neighbours: how its neighbour caches behave.
+    """
+
+    name: str = "router"
+    ports: Mapping[str, tuple[IPInterface, ...]]
     neighbours: NeighbourSettings = LINUX
 
 
@@ -217,6 +237,7 @@ class Scenario:
         duration: how long it is simulated, nanoseconds.
         segments: at least one.
         hosts: at least one.
+        routers: who forwards packets from one segment to another.
         clients: who probes.
         faults: what happens, in any order.
         seed: with which it is run, unless somebody wants another one.
@@ -229,6 +250,7 @@ class Scenario:
     duration: int = 60 * SECOND
     segments: tuple[SegmentSettings, ...] = (SegmentSettings(),)
     hosts: tuple[HostSettings | UcarpSettings, ...]
+    routers: tuple[RouterSettings, ...] = ()
     clients: tuple[ClientSettings, ...] = ()
     faults: tuple[Fault, ...] = ()
     seed: int = 0
@@ -236,19 +258,19 @@ class Scenario:
     expectations: tuple[Expectation, ...] = ()
 
 
-_PREFIXES: Final = {4: 32, 6: 128}
+_USUAL_PREFIX: Final = {4: 24, 6: 64}
 
 Networked: TypeAlias = IPv4Interface | IPv6Interface
 
 
 def _in_network_of(source: IPAddress, addresses: tuple[IPInterface, ...]) -> IPInterface:
-    """Return an address with the prefix length of the network that it shares with a virtual one."""
+    """Return an address with the prefix length of the network that it shares with a virtual one, or the usual."""
     shared = [
         address.network.prefixlen
         for address in addresses
-        if address.version == source.version and source in address.network
+        if address.version == source.version and source in address.network and address.ip != source
     ]
     if source.version == 6 and source.is_link_local:  # noqa: PLR2004 - of IP
         shared = [64]
-    prefix = min(shared, default=_PREFIXES[source.version])
+    prefix = min(shared, default=_USUAL_PREFIX[source.version])
     return IPv4Interface(f"{source}/{prefix}") if source.version == 4 else IPv6Interface(f"{source}/{prefix}")  # noqa: PLR2004

@@ -9,7 +9,6 @@ from carpsim.conditions import PERFECT, Cable, Conditions
 from carpsim.engine import Engine
 from carpsim.frame import Frame
 from carpsim.randomness import stream
-from triocarp.core.family import IPAddress
 from triocarp.core.timing import SECOND
 
 MAC_AGEING: Final = 300 * SECOND
@@ -32,14 +31,6 @@ class Station(Protocol):
     @property
     def carries(self) -> bool:
         """Whether frames get through its cable now."""
-        ...
-
-    def mac_for(self, address: IPAddress) -> bytes | None:
-        """Return the MAC with which it answers for an address, or None if it does not.
-
-        Args:
-            address: that somebody asks for, with ARP or neighbour discovery.
-        """
         ...
 
     def receive(self, frame: Frame) -> None:
@@ -239,24 +230,6 @@ class Segment:
         """
         forgotten = None if self._querier else self._engine.now + MEMBERSHIP_TIMEOUT
         self._ports[station].memberships[group] = forgotten
-
-    def resolve(self, asker: Station, address: IPAddress) -> bytes | None:
-        """Return the MAC of whoever answers first for an address, or None if nobody does.
-
-        It takes no time and no frames, and answers are not cached. The order is that of plugging in.
-
-        Args:
-            asker: whose own answer does not count.
-            address: of which the MAC is wanted.
-        """
-        answers = (
-            port.station.mac_for(address)
-            for port in self._ports.values()
-            if port.station is not asker
-            and port.station.carries
-            and self.connects(asker.label, port.station.label)
-        )
-        return next((mac for mac in answers if mac is not None), None)
 
     # Faults.
 

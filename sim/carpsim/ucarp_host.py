@@ -212,7 +212,7 @@ class UcarpHost:
         self.wake_up = wake_up
         self.runs = 0
         self.state: State | None = None
-        self.network = HostNetwork(engine, name=name, observe=self._note_link, note=self._note_address)
+        self.network = HostNetwork(engine, name=name, seed=seed, observe=self._note_link, note=self._note_address)
         self._engine = engine
         self._watchers = watchers
         self._rng = stream(seed, "ucarp", name, "counter")

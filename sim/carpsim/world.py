@@ -11,7 +11,8 @@ from carpsim.engine import Engine
 from carpsim.faults import Fault
 from carpsim.host import Host, Machine, Watcher
 from carpsim.loop import EngineLoop, LoopFactory
-from carpsim.scenario import ClientSettings, HostSettings, Scenario, SegmentSettings, UcarpSettings
+from carpsim.router import Router
+from carpsim.scenario import ClientSettings, HostSettings, RouterSettings, Scenario, SegmentSettings, UcarpSettings
 from carpsim.segment import Segment
 from carpsim.ucarp_host import UcarpHost
 from triocarp.core import VirtualHostConfig
@@ -64,6 +65,7 @@ class World:
         engine: its time.
         segments: by name.
         hosts: by name.
+        routers: by name.
         clients: by name.
     """
 
@@ -90,6 +92,9 @@ class World:
                 self.hosts[settings.name] = self._ucarp(number, settings)
             else:
                 self.hosts[settings.name] = self._host(number, settings)
+        self.routers = {
+            settings.name: self._router(number, settings) for number, settings in enumerate(scenario.routers)
+        }
         for number, client in enumerate(scenario.clients):
             self.clients[client.name] = self._client(number, client)
         self._adversaries: dict[str, Adversary] = {}
@@ -186,7 +191,8 @@ class World:
             loop=self._loop,
         )
         for place, (interface, segment) in enumerate(settings.segments.items()):
-            host.network.add_interface(interface, self.segments[segment], _mac(number, place))
+            gateways = settings.gateways.get(interface, ())
+            host.network.add_interface(interface, self.segments[segment], _mac(number, place), gateways=gateways)
             for address in settings.own_addresses.get(interface, ()):
                 host.network.put_address(interface, address)
         for virtual_host in settings.config.virtual_hosts:
@@ -218,6 +224,16 @@ class World:
             if group.is_multicast:
                 self.segments[segment].join(f"{host.name}:{virtual_host.interface}", multicast_mac(group))
 
+    def _router(self, number: int, settings: RouterSettings) -> Router:
+        return Router(
+            self.engine,
+            name=settings.name,
+            number=number,
+            ports={self.segments[segment]: addresses for segment, addresses in settings.ports.items()},
+            seed=self.seed,
+            neighbours=settings.neighbours,
+        )
+
     def _client(self, number: int, settings: ClientSettings) -> Client:
         return Client(
             self.engine,
@@ -231,6 +247,7 @@ class World:
             timeout=settings.timeout,
             start=settings.start,
             seed=self.seed,
+            gateway=settings.gateway,
             neighbours=settings.neighbours,
             on_answer=self._note_answer,
         )

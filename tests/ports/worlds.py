@@ -169,32 +169,6 @@ class World(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Peer:
-    """A station that notes what it hears."""
-
-    heard: list[bytes]
-    addresses: frozenset[IPAddress]
-
-    @property
-    def label(self) -> str:
-        """Its name."""
-        return "peer"
-
-    @property
-    def carries(self) -> bool:
-        """Its cable is never pulled."""
-        return True
-
-    def mac_for(self, address: IPAddress) -> bytes | None:
-        """Answer for its addresses."""
-        return PEER_HARDWARE_ADDRESS if address in self.addresses else None
-
-    def receive(self, frame: SimulatedFrame) -> None:
-        """Note a frame."""
-        self.heard.append(frame.data)
-
-
 class SimulatedWorld:
     """The simulated host; waiting for something lets its time pass."""
 
@@ -202,10 +176,14 @@ class SimulatedWorld:
     addresses: AddressPort
 
     def __init__(self) -> None:
-        self._peer = _Peer(heard=[], addresses=frozenset(of.peer.ip for of in BOTH))
         self._engine = Engine()
         self._segment = Segment(self._engine)
-        self._segment.plug_in(self._peer)
+        self._heard: list[bytes] = []
+        self._peer = HostNetwork(self._engine, name="peer", observe=lambda _: None)
+        port = self._peer.add_interface(INTERFACE, self._segment, PEER_HARDWARE_ADDRESS)
+        for of in BOTH:
+            self._peer.put_address(INTERFACE, of.peer)
+        self._segment.add_tap(self._hear, port.label)
         self._reported: list[Change] = []
         self._host = HostNetwork(self._engine, observe=self._reported.append)
         self._host.add_interface(OTHER, Segment(self._engine), bytes(6))
@@ -219,13 +197,13 @@ class SimulatedWorld:
     def arrives(self, frame: bytes) -> bool:
         """Tell whether the peer has heard a frame."""
         self._engine.run_until(self._engine.now)
-        return frame in self._peer.heard
+        return frame in self._heard
 
     def passes(self, packet: bytes) -> bool:
         """Tell whether the peer has heard a packet."""
         self._engine.run_until(self._engine.now)
         ends = PEER_HARDWARE_ADDRESS + HARDWARE_ADDRESS
-        return any(frame.startswith(ends) and frame.endswith(packet) for frame in self._peer.heard)
+        return any(frame.startswith(ends) and frame.endswith(packet) for frame in self._heard)
 
     def held(self, interface: str = INTERFACE) -> dict[IPInterface, int | None]:
         """Return the addresses of an interface with their leases."""
@@ -289,6 +267,10 @@ class SimulatedWorld:
             assert expiry is not None, f"{change} is never reported"
             self._engine.run_until(expiry)
         del self._reported[: self._reported.index(change) + 1]
+
+    def _hear(self, at: int, station: str, frame: SimulatedFrame) -> None:
+        del at, station
+        self._heard.append(frame.data)
 
     async def failed_renewal(self) -> EffectFailed:
         """Let the instant pass in which it is reported."""

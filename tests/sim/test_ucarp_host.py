@@ -130,7 +130,7 @@ def test_a_killed_master_is_replaced_late() -> None:
         assert first.advertisement.counter == (last.advertisement.counter + 1) % 2**64
         # The killed one's kernel still has the address: both answer, for ever.
         interfaces = [host.network.interface("eth0") for host in world.hosts.values()]
-        assert all(interface is not None and interface.mac_for(VIP.ip) for interface in interfaces)
+        assert all(interface is not None and interface.variants_of(VIP.ip) for interface in interfaces)
 
     assert min(lateness) > 3.0
     assert max(lateness) < 4.1
