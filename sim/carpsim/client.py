@@ -63,6 +63,7 @@ class Client:
         target: the virtual address, of the same family; on the segment if there is no gateway.
         interval: nanoseconds from one probe to the next.
         timeout: how long it waits for an answer, nanoseconds; one that comes later does not count.
+        start: the instant from which on it probes.
         seed: of the run.
         gateway: the router to which its probes go; None for a client on the segment of its target.
         neighbours: how its cache behaves.
@@ -88,6 +89,7 @@ class Client:
         target: IPAddress,
         interval: int,
         timeout: int,
+        start: int = 0,
         seed: int = 0,
         gateway: IPAddress | None = None,
         neighbours: NeighbourSettings = LINUX,
@@ -111,7 +113,7 @@ class Client:
         self._first = 0
         segment.plug_in(self)
         # Clients do not probe in step with each other, nor with the advertisements.
-        engine.after(uniform(stream(seed, "client", name, "phase"), 0, interval - 1), self._probe)
+        engine.after(start + uniform(stream(seed, "client", name, "phase"), 0, interval - 1), self._probe)
 
     @property
     def label(self) -> str:

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, final
 
+from carpsim.checks import CHECKS, Checks, Verdict
 from carpsim.client import Outage
 from carpsim.duration_text import write_duration
 from carpsim.recording import ClientLane, Lane, Recording, Span
-from carpsim.scenario import Scenario
+from carpsim.scenario import HostSettings, Scenario
 from carpsim.trace import Trace
 from carpsim.world import World, WorldWatcher
 from triocarp.core.timing import SECOND
@@ -23,10 +24,17 @@ class Outcome:
     Attributes:
         recording: of it.
         shortfalls: a sentence for each thing that was expected and not so.
+        verdicts: of the checks. There are none where a host runs ucarp, whose states they do not know.
     """
 
     recording: Recording
     shortfalls: tuple[str, ...]
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def is_as_expected(self) -> bool:
+        """Whether all was as it should have been."""
+        return not self.shortfalls and all(verdict.held for verdict in self.verdicts)
 
 
 def run_scenario(scenario: Scenario, *watchers: WorldWatcher) -> Outcome:
@@ -37,10 +45,16 @@ def run_scenario(scenario: Scenario, *watchers: WorldWatcher) -> Outcome:
         watchers: see what happens.
     """
     recording = Recording()
-    World(scenario, seed=scenario.seed, watchers=(recording, *watchers)).run()
+    knows_all = all(isinstance(host, HostSettings) for host in scenario.hosts)
+    checks = (Checks(scenario.checks or CHECKS),) if knows_all else ()
+    World(scenario, seed=scenario.seed, watchers=(recording, *checks, *watchers)).run()
     recording.finish()
     found = (one for expectation in scenario.expectations for one in expectation.shortfalls(recording))
-    return Outcome(recording=recording, shortfalls=tuple(found))
+    return Outcome(
+        recording=recording,
+        shortfalls=tuple(found),
+        verdicts=tuple(verdict for one in checks for verdict in one.verdicts()),
+    )
 
 
 def trace_of(scenario: Scenario) -> list[str]:

@@ -266,7 +266,7 @@ def describe(fault: Fault) -> str:
     return ", ".join(words)
 
 
-_DURATIONS = ("duration", "restart_after", "hold_down", "by")
+_DURATIONS = ("duration", "restart_after", "hold_down", "by", "interval")
 
 
 def _in_words(name: str, value: object) -> str:

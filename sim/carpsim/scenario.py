@@ -195,6 +195,7 @@ class ClientSettings:
         gateway: the router to which its probes go; None if it is on the segment of its target.
         interval: nanoseconds from one probe to the next.
         timeout: how long a probe may wait for its answer, nanoseconds.
+        start: the instant from which on it probes.
         neighbours: how its neighbour cache behaves.
     """
 
@@ -205,6 +206,7 @@ class ClientSettings:
     gateway: IPAddress | None = None
     interval: int = SECOND // 10
     timeout: int = SECOND
+    start: int = 0
     neighbours: NeighbourSettings = LINUX
 
 

@@ -36,6 +36,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeAlias, TypeVar, final
 
+from carpsim.adversary import NAME as ADVERSARY
+from carpsim.checks import CHECKS
 from carpsim.duration_text import write_duration
 from carpsim.expectation import EXPECTATIONS, Expectation
 from carpsim.faults import FAULTS, Fault, Stop
@@ -262,7 +264,8 @@ class _UcarpMaker(_HostMaker):
         if len(self.mistakes) > before:
             raise UnreadableError
         shared = {name: value for name, value in self.shared.items() if name in UCARP_TABLE.fields}
-        return UcarpSettings(name=self.name, options=options, **{"segment": segment, **shared, **values})
+        values = {"segment": segment, **shared, **values}
+        return UcarpSettings(name=self.name, options=options, **values)
 
 
 @final
@@ -274,6 +277,9 @@ class _Reader:
         self._mistakes = mistakes
         self._group: Layer = ((GROUP,), self._told_table(GROUP))
         self._top = self._quietly(TOP.values, tree, (), mistakes) or {}
+        for index, name in enumerate(self._top.get("checks", ())):
+            if name not in CHECKS:
+                mistakes.wrong_word(("checks", index), name, CHECKS)
         self._seed: int = self._top.get("seed", 0) if seed is None else seed
         self._duration: int = self._top.get("duration", default_of(TOP.fields["duration"]))
 
@@ -457,7 +463,7 @@ class _Reader:
         hosts: Hosts,
     ) -> None:
         """Take note of names that nobody has, whatever else is wrong with a table."""
-        stations = names["host"] + names["client"]
+        stations = [*names["host"], *names["client"], ADVERSARY]
         known = {
             "host": names["host"],
             "hosts": names["host"],

@@ -28,6 +28,8 @@ TYPE: Final = "type"
 """The key that says which of several tables one is."""
 
 NUMBERS: Final[Mapping[str, tuple[int, int]]] = {
+    "advbase_s": (0, 255),
+    "advskew": (0, 255),
     "amount": (-255, 255),
     "at_least": (0, 10**9),
     "at_most": (0, 10**9),
@@ -36,7 +38,9 @@ NUMBERS: Final[Mapping[str, tuple[int, int]]] = {
     "drift_ppm": (-500_000, 500_000),
     "questions": (1, 100),
     "queue": (0, 10**9),
+    "rate": (1, 10**6),
     "seed": (0, 2**63 - 1),
+    "vhid": (1, 255),
 }
 """Fields that are whole numbers and no durations, with the least and the most."""
 
@@ -487,6 +491,8 @@ def _kind_of_class(cls: type[Any], name: str) -> Kind | None:
         return number(*NUMBERS[name]) if name in NUMBERS else _duration(name)
     if cls is float:
         return PROBABILITY
+    if cls is IPv4Address:
+        return IPV4_ADDRESS
     if cls is str:
         return words(_WORDS[name]) if name in _WORDS else TEXT
     if issubclass(cls, enum.Enum):
@@ -586,6 +592,7 @@ PROBABILITY: Final = Leaf("number", "a probability from 0 to 1", _probability, _
 ADDRESS: Final = Leaf(
     "string", 'an address such as "10.0.0.2"', lambda told: ipaddress.ip_address(_text(told)), str
 )
+IPV4_ADDRESS: Final = Leaf("string", 'an address such as "10.0.0.2"', lambda told: IPv4Address(_text(told)), str)
 INTERFACE_ADDRESS: Final = Leaf(
     "string", 'an address with its prefix length, such as "10.0.0.100/24"', _interface, str
 )

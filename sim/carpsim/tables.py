@@ -6,11 +6,10 @@ import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, final
+from typing import Any, Final, final
 
 import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet
+from pyarrow import csv, parquet
 
 from carpsim.sweep import Result, Row
 
@@ -72,11 +71,11 @@ def write_tables(results: Sequence[Result], directory: Path) -> None:
         ("outages", outages, base + extra),
     ):
         table = _table(rows, names)
-        pa.parquet.write_table(table, directory / f"{name}.parquet")
-        pa.csv.write_csv(table, directory / f"{name}.csv")
+        parquet.write_table(table, directory / f"{name}.parquet")
+        csv.write_csv(table, directory / f"{name}.csv")
 
 
-def _table(rows: Sequence[Row], names: Sequence[str]) -> pa.Table:
+def _table(rows: Sequence[Row], names: Sequence[str]) -> Any:  # noqa: ANN401 - pyarrow has no types
     columns: dict[str, list[object]] = {}
     for name in names:
         values: list[object] = [row[name] for row in rows]

@@ -245,6 +245,7 @@ class World:
             target=settings.target,
             interval=settings.interval,
             timeout=settings.timeout,
+            start=settings.start,
             seed=self.seed,
             gateway=settings.gateway,
             neighbours=settings.neighbours,

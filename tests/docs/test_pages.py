@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tomllib
 from dataclasses import replace
 from ipaddress import ip_interface
 from pathlib import Path
@@ -12,7 +13,10 @@ from typing import Any
 
 import pytest
 
+import carpsim.main
 import triocarp.core
+from carpsim.library import find_scenario
+from carpsim.sweep import read_sweep
 from tests.core.hosts import Machine
 from tests.docs.pages import DOCS, EXAMPLES, HOSTS, ROOT, lines_of_code, load, read
 from triocarp.core import Link, Runner, Started, State
@@ -97,6 +101,40 @@ def test_the_table_of_keys_is_up_to_date() -> None:
 def test_the_table_of_scenario_keys_is_up_to_date() -> None:
     """``docs/scenario-keys.md`` is what ``docs/scenario_keys.py`` writes; if not, run that script."""
     assert read("scenario-keys.md") == load(DOCS / "scenario_keys.py").write()
+
+
+@pytest.mark.parametrize("example", sorted(EXAMPLES.glob("*.toml")), ids=lambda example: example.stem)
+def test_the_tutorial_has_the_files_that_are_run(example: Path) -> None:
+    """Each file beside the pages stands in the simulator's tutorial, to the letter."""
+    assert f"```toml\n{example.read_text(encoding='utf-8')}```\n" in read("simulator.md")
+
+
+@pytest.mark.parametrize("scenario", ["split-brain-and-heal", "docs/examples/crash.toml"])
+def test_the_tutorial_has_what_the_simulator_says(
+    scenario: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The page shows what the command prints."""
+    monkeypatch.chdir(ROOT)
+    assert carpsim.main.main(["run", scenario]) == 0
+    assert f"```text\n{capsys.readouterr().out}```\n" in read("simulator.md")
+
+
+def test_the_sweep_of_the_tutorial_can_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It names a scenario that is there, and settings that it has."""
+    monkeypatch.chdir(ROOT)
+    sweep = read_sweep(EXAMPLES / "takeover.toml", find_scenario)
+    assert len(list(sweep.runs())) == 400
+
+
+def test_the_property_of_the_tutorial_holds() -> None:
+    """What the page gives as an example of a property is so."""
+    load(EXAMPLES / "longest_outage.py").test_users_wait_for_the_dead_time_at_most()
+
+
+def test_the_citation_names_this_version() -> None:
+    """Who cites the project cites the version that they have."""
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    assert f"version: {version}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
 
 
 def test_the_replay_on_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

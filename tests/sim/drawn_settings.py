@@ -5,6 +5,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from carpsim.checks import CHECKS
 from carpsim.scenario import HostSettings, Scenario
 from carpsim.scenario_file import CLIENT_TABLE, EXPECTATION, FAULT, SEGMENT_TABLE, TOP
 from carpsim.scenario_hosts import HOST_TABLE
@@ -26,6 +27,7 @@ NAMES = {
     "receivers": STATIONS,
     "parts": STATIONS,
     "interface": ("eth0",),
+    "checks": tuple(CHECKS),
 }
 VIRTUAL = IPv4Interface("10.0.0.100/24")
 DURATION = 1000 * SECOND

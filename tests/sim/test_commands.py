@@ -35,6 +35,16 @@ def test_run_fails_if_something_was_not_as_expected(tmp_path: Path, capsys: pyte
     assert "10.0.0.100 is on a at 5s, expected on nobody" in capsys.readouterr().out
 
 
+def test_run_fails_if_a_check_is_violated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The exit status is 1, and the verdict has its bound."""
+    file = tmp_path / "violated.toml"
+    file.write_text(text_of("wrong-password").replace("checks = [", 'checks = ["one-holder", '))
+    assert main(["run", str(file)]) == 1
+    told = capsys.readouterr().out
+    assert "5 checks, 1 of them violated" in told
+    assert "    one-holder: violated at 3.000050001 s: a and b hear each other" in told
+
+
 def test_run_writes_a_trace_and_a_page(tmp_path: Path) -> None:
     """The trace is one JSON object a line, and the page stands alone."""
     trace, page = tmp_path / "trace.jsonl", tmp_path / "page.html"

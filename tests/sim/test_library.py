@@ -2,6 +2,7 @@ import tomllib
 
 import pytest
 
+from carpsim.checks import violated
 from carpsim.library import find_scenario, load_scenario, names
 from carpsim.outcome import run_scenario
 from carpsim.scenario_file import scenario_of, write_scenario
@@ -9,12 +10,14 @@ from carpsim.scenario_file import scenario_of, write_scenario
 
 @pytest.mark.parametrize("name", names())
 def test_each_scenario_does_what_its_file_expects(name: str) -> None:
-    """A scenario of the library says what it shows, expects something, and that is so."""
+    """A scenario of the library says what it shows, expects something, and that is so; no check is violated."""
     scenario = load_scenario(name)
     assert scenario.name == name
     assert scenario.description
     assert scenario.expectations
-    assert not run_scenario(scenario).shortfalls
+    outcome = run_scenario(scenario)
+    assert not outcome.shortfalls
+    assert not violated(outcome.verdicts)
 
 
 @pytest.mark.parametrize("name", names())

@@ -1,3 +1,6 @@
+import dataclasses
+import inspect
+import re
 import tomllib
 from pathlib import Path
 
@@ -5,10 +8,23 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from carpsim.distribution import Constant
-from carpsim.faults import Partition, Pause, Stop
+from carpsim.faults import FAULTS, Partition, Pause, Stop
 from carpsim.mistakes import ScenarioError
-from carpsim.scenario import Scenario
-from carpsim.scenario_file import parse_scenario, read_scenario, scenario_of, write_scenario
+from carpsim.outcome import run_scenario
+from carpsim.scenario import Scenario, UcarpSettings
+from carpsim.scenario_file import (
+    CLIENT_TABLE,
+    EXPECTATION,
+    FAULT,
+    SEGMENT_TABLE,
+    TOP,
+    parse_scenario,
+    read_scenario,
+    scenario_of,
+    write_scenario,
+)
+from carpsim.scenario_hosts import HOST_TABLE
+from carpsim.scenario_keys import kinds_of
 from tests.sim.drawn_settings import scenarios
 from triocarp.core import CARPD, Transport
 from triocarp.core.timing import SECOND
@@ -83,6 +99,14 @@ def test_several_virtual_hosts_share_the_settings_of_their_host() -> None:
     one, two = scenario.hosts[0].config.virtual_hosts
     assert [(config.vhid, config.advbase_s, config.advskew) for config in (one, two)] == [(1, 2, 5), (2, 2, 9)]
     assert scenario_of(tomllib.loads(write_scenario(scenario))) == scenario
+
+
+def test_a_client_may_begin_later() -> None:
+    """A client that starts when there is a master does not count the first election as an outage."""
+    scenario = parse_scenario(THREE_HOSTS + 'start = "5s"\n', file="later")
+    outcome = run_scenario(scenario)
+    assert outcome.recording.world.clients["user"].sent == 550
+    assert not outcome.recording.clients["user"].outages
 
 
 def test_a_rate_becomes_faults_that_depend_on_the_seed_alone() -> None:
@@ -236,6 +260,7 @@ def test_every_mistake_is_told_at_once_with_its_line() -> None:
         (THREE_HOSTS + '[[expect]]\ntype = "holders"\nat = 100\nhosts = []', "an instant before the end, 60s"),
         (THREE_HOSTS + "[segment.lan]\noutward = { loss = 2 }", "a probability from 0 to 1"),
         ("group = 3\n[host.a]", "group: 3: expected a table [group]"),
+        (f'checks = ["one-holdre"]\n{THREE_HOSTS}', "did you mean one-holder?"),
         ("name = ", "not TOML"),
     ],
 )
@@ -266,3 +291,55 @@ def test_what_a_file_cannot_say_is_not_written() -> None:
     object.__setattr__(fault, "parts", 5)
     with pytest.raises(TypeError):
         write_scenario(Scenario(hosts=scenario.hosts, faults=(fault,)))
+
+
+def test_a_host_may_run_ucarp() -> None:
+    """Such a host takes from the group what ucarp has, and has options of its own."""
+    text = THREE_HOSTS.replace(
+        "preempt = true", 'preempt = true\ndialect = "ucarp"\nhold_down_s = 3\ndead_ratio = 4'
+    ).replace("[host.b]", '[host.b]\ndaemon = "ucarp"\nshutdown = true\nstart = "1s"')
+    scenario = parse_scenario(text, file="mixed")
+    host = scenario.hosts[1]
+    assert isinstance(host, UcarpSettings)
+    options = host.options
+    assert (str(options.address), str(options.source), options.prefix_length) == ("10.0.0.100", "10.0.0.2", 24)
+    assert (options.advskew, options.dead_ratio, options.preempt, options.shutdown) == (100, 4, True, True)
+    assert host.start == SECOND
+    assert scenario_of(tomllib.loads(write_scenario(scenario))) == scenario
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("hold_down_s = 3", "host.b.hold_down_s: there is no such key"),
+        ("advskew = 256", "host.b.advskew: 256: expected a whole number"),
+        ("garp_timeout = -1", "host.b.garp_timeout: -1: expected a whole number from 0 to 255"),
+        ('addresses = ["2001:db8::1/64"]', "host.b.addresses"),
+    ],
+)
+def test_a_host_with_ucarp_has_the_settings_of_ucarp_only(line: str, words: str) -> None:
+    """What ucarp has not, and what it refuses, is told."""
+    text = f'[group]\naddresses = ["10.0.0.100/24"]\n[host.a]\n[host.b]\ndaemon = "ucarp"\n{line}\n'
+    with pytest.raises(ScenarioError) as caught:
+        parse_scenario(text, file="wrong.toml")
+    assert words in str(caught.value)
+
+
+def test_each_whole_number_is_a_duration_or_known_to_be_none() -> None:
+    """A field of type int is taken for a duration, unless it is listed; its docstring must agree."""
+    tables = [*FAULT.tables.values(), *EXPECTATION.tables.values(), CLIENT_TABLE, SEGMENT_TABLE, HOST_TABLE, TOP]
+    of_time = ("nanoseconds", "when", "instant", "how long", "clock reads")
+    for table in tables:
+        meanings = inspect.getdoc(table.cls) or ""
+        for name, kind in table.keys.items():
+            if kind.type == "duration":
+                found = re.search(rf"^ +{name}: (.+?)(?=\n +\w+: |\Z)", meanings, re.MULTILINE | re.DOTALL)
+                assert found is not None
+                assert any(words in found[1] for words in of_time), f"{table.cls.__name__}.{name}"
+
+
+def test_no_key_of_a_fault_is_forgotten() -> None:
+    """Every field of a fault can be told, but for the configuration of a stop, which is read apart."""
+    for name, kind in FAULTS.items():
+        fields = {field.name for field in dataclasses.fields(kind)}  # type: ignore[arg-type]  # every fault is one
+        assert fields - kinds_of(kind).keys() <= ({"config"} if name == "stop" else set()), name

@@ -31,6 +31,6 @@ def run(arguments: argparse.Namespace) -> int:
         arguments: as they were read.
     """
     outcome = run_scenario(loaded(NAME, arguments.scenario, arguments.seed))
-    arguments.output.write_text(render(outcome.recording), encoding="utf-8")
+    arguments.output.write_text(render(outcome.recording, outcome.verdicts), encoding="utf-8")
     sys.stdout.write(f"the page is in {arguments.output}\n")
     return 0

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from carpsim.checks import violated
 from carpsim.library import load_scenario
 from carpsim.mistakes import ScenarioError
 from carpsim.outcome import Outcome, count, first_difference, run_scenario, tell, trace_of
@@ -16,7 +17,7 @@ NAME: Final = "run"
 HELP: Final = "run a scenario, and say what happened"
 
 STATUS_UNEXPECTED: Final = 1
-"""Exit status if something was not as the scenario expects."""
+"""Exit status if something was not as the scenario expects, or a check was violated."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
         return _check_determinism(scenario)
     outcome = _run(scenario, arguments.trace)
     if arguments.report is not None:
-        arguments.report.write_text(render(outcome.recording), encoding="utf-8")
+        arguments.report.write_text(render(outcome.recording, outcome.verdicts), encoding="utf-8")
     for line in tell(outcome.recording):
         sys.stdout.write(f"{line}\n")
     return _judge(scenario, outcome)
@@ -77,11 +78,14 @@ def _run(scenario: Scenario, trace: Path | None) -> Outcome:
 
 def _judge(scenario: Scenario, outcome: Outcome) -> int:
     expected, missed = len(scenario.expectations), outcome.shortfalls
-    if expected:
-        sys.stdout.write(f"\n{count(expected, 'expectation')}, {len(missed) or 'none'} of them not met\n")
+    sys.stdout.write(f"\n{count(expected, 'expectation')}, {len(missed) or 'none'} of them not met\n")
     for sentence in missed:
         sys.stdout.write(f"    {sentence}\n")
-    return STATUS_UNEXPECTED if missed else 0
+    broken = violated(outcome.verdicts)
+    sys.stdout.write(f"{count(len(outcome.verdicts), 'check')}, {len(broken) or 'none'} of them violated\n")
+    for verdict in broken:
+        sys.stdout.write(f"    {verdict}\n")
+    return 0 if outcome.is_as_expected else STATUS_UNEXPECTED
 
 
 def _check_determinism(scenario: Scenario) -> int:
