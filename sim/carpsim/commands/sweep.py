@@ -16,8 +16,8 @@ from carpsim.library import find_scenario
 from carpsim.mistakes import ScenarioError
 from carpsim.sweep import Result, Results, Run, Sweep, SweepError, read_sweep, run_missing
 
-NAME: Final = "sweep"
-HELP: Final = "run one scenario under many settings, and write tables, statistics and figures"
+NAME: str = "sweep"
+HELP: str = "run one scenario under many settings, and write tables, statistics and figures"
 
 _DASK: Final = "dask://"
 _NEEDED: Final = ("matplotlib", "numpy", "pyarrow")
