@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -174,7 +174,7 @@ def test_command_writes_tables_figures_and_how_they_were_made(
 
 
 @contextmanager
-def dask_cluster(directory: Path) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
+def dask_cluster(directory: Path) -> Generator[tuple[str, list[subprocess.Popen[bytes]]]]:
     """A scheduler and two workers, each a process of this machine; gives the address, and the workers."""
     found = directory / "scheduler.json"
     log = (directory / "dask.log").open("wb")

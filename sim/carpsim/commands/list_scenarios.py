@@ -2,12 +2,11 @@
 
 import argparse
 import sys
-from typing import Final
 
 from carpsim.library import load_scenario, names
 
-NAME: Final = "list"
-HELP: Final = "list the scenarios that are delivered with the simulator"
+NAME: str = "list"
+HELP: str = "list the scenarios that are delivered with the simulator"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -3,14 +3,13 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import Final
 
 from carpsim.commands.run import loaded
 from carpsim.outcome import run_scenario
 from carpsim.report import render
 
-NAME: Final = "report"
-HELP: Final = "run a scenario, and draw what happened on a page for a browser"
+NAME: str = "report"
+HELP: str = "run a scenario, and draw what happened on a page for a browser"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -13,8 +13,8 @@ from carpsim.report import render
 from carpsim.scenario import Scenario
 from carpsim.trace import Digest, Trace
 
-NAME: Final = "run"
-HELP: Final = "run a scenario, and say what happened"
+NAME: str = "run"
+HELP: str = "run a scenario, and say what happened"
 
 STATUS_UNEXPECTED: Final = 1
 """Exit status if something was not as the scenario expects, or a check was violated."""

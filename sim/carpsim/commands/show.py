@@ -2,12 +2,11 @@
 
 import argparse
 import sys
-from typing import Final
 
 from carpsim.library import names, text_of
 
-NAME: Final = "show"
-HELP: Final = "print the file of a scenario that is delivered with the simulator"
+NAME: str = "show"
+HELP: str = "print the file of a scenario that is delivered with the simulator"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

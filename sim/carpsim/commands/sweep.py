@@ -5,7 +5,7 @@ import hashlib
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -16,8 +16,8 @@ from carpsim.library import find_scenario
 from carpsim.mistakes import ScenarioError
 from carpsim.sweep import Result, Results, Run, Sweep, SweepError, read_sweep, run_missing
 
-NAME: Final = "sweep"
-HELP: Final = "run one scenario under many settings, and write tables, statistics and figures"
+NAME: str = "sweep"
+HELP: str = "run one scenario under many settings, and write tables, statistics and figures"
 
 _DASK: Final = "dask://"
 _NEEDED: Final = ("matplotlib", "numpy", "pyarrow")
@@ -92,7 +92,7 @@ def _write(
 
 
 @contextmanager
-def _executor(where: str, jobs: int) -> Iterator[Executor]:
+def _executor(where: str, jobs: int) -> Generator[Executor]:
     if where.startswith(_DASK):
         try:
             from dask.distributed import Client  # noqa: PLC0415 - only who has a cluster has it

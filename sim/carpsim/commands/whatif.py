@@ -13,8 +13,8 @@ from triocarp.core import NodeConfig
 from triocarp.daemon.config_file import read_node_config
 from triocarp.daemon.settings import SettingsError
 
-NAME: Final = "whatif"
-HELP: Final = "run a carpd configuration with peers like it under faults, and say what to expect of it"
+NAME: str = "whatif"
+HELP: str = "run a carpd configuration with peers like it under faults, and say what to expect of it"
 
 _P50: Final = 0.5
 _P99: Final = 0.99
