@@ -80,5 +80,7 @@ def test_a_scenario_without_verdicts_is_no_counterexample(tmp_path: Path) -> Non
 def test_a_check_that_does_not_exist_is_refused() -> None:
     """A file with checks that nobody knows is refused with those that there are."""
     text = write_counterexample(scenario(hosts=2), 0, ("one-holder",))
-    with pytest.raises(ScenarioError, match="one-folder: no such check; there are one-holder, "):
+    with pytest.raises(
+        ScenarioError, match=r'checks\[0\]: "one-folder": expected one of one-holder, .* did you mean one-holder'
+    ):
         rerun(text.replace('"one-holder"', '"one-folder"'), file="wrong.toml")

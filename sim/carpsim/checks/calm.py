@@ -51,8 +51,9 @@ class Calm:
             heard = [other for other in able if other is member or situation.connected(member, other)]
             if heard not in found:
                 found.append(heard)
-        if len({id(member) for component in found for member in component}) != sum(map(len, found)):
-            return None
+        names = [member.host.name for component in found for member in component]
+        if len(set(names)) != len(names):
+            return None  # somebody is in two
         if any(self._half_hears(one, other) for one in found for other in found if one is not other):
             return None
         return found

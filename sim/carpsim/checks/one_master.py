@@ -58,7 +58,7 @@ class OneMaster(Check):
     def _count(self, group: list[Member]) -> bool:
         """Return whether each component has exactly one master."""
         components = self._calm.components(group) or []
-        return all(sum(member.state is State.MASTER for member in component) == 1 for component in components)
+        return all([member.state for member in component].count(State.MASTER) == 1 for component in components)
 
     def _look_at_all(self) -> None:
         for key in self.situation.groups:
