@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import IPv6Address
 from typing import final
 
 from carpsim import neighbour_messages, probe
 from carpsim.engine import Engine
-from carpsim.frame import Frame
+from carpsim.frame import Frame, NeighbourMessage
 from carpsim.neighbour_cache import LINUX, NeighbourCache, NeighbourSettings
 from carpsim.probe import Echo
 from carpsim.randomness import stream, uniform
@@ -157,11 +158,27 @@ class Client:
             asks_us = message.is_request and message.target == self._address
             self.neighbours.hear(message, is_for_us=is_for_us or asks_us)
             if asks_us:
-                self.send(neighbour_messages.answer(message, self._hardware_address))
+                self._answer(message)
             return
         echo = probe.read(frame) if is_for_us else None
         if echo is not None and not echo.is_request and echo.client == self._number:
             self._take_answer(echo.sequence, frame.source)
+
+    def sent_at(self, sequence: int) -> int:
+        """Return the instant at which a probe was or will be sent, nanoseconds; the first one must have been.
+
+        Args:
+            sequence: its number, from 0.
+        """
+        return self._first + sequence * self.interval
+
+    def _answer(self, message: NeighbourMessage) -> None:
+        answer = neighbour_messages.answer(message, self._hardware_address)
+        if isinstance(message.sender, IPv6Address):
+            # ARP answers the MAC that has asked; neighbour discovery sends a packet, and so uses what it knows.
+            self.neighbours.resolve(message.sender, lambda _: self.send(answer))
+        else:
+            self.send(answer)
 
     @property
     def outages(self) -> tuple[Outage, ...]:
@@ -171,7 +188,7 @@ class Client:
         begin: int | None = None
         lost = 0
         for sequence in range(self.sent):
-            sent = self._first + sequence * self.interval
+            sent = self.sent_at(sequence)
             if sequence in self._sent_at:
                 if sent + self._timeout > now:
                     break

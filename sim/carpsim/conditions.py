@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias, final
 
 from carpsim.distribution import AT_ONCE, Constant, Distribution
+from carpsim.frame import FRAME_LENGTH_MAX
 from carpsim.randomness import below, chance
 from triocarp.core.timing import SECOND
 
@@ -73,6 +74,17 @@ class Conditions:
     corrupt: float = 0.0
     bandwidth: int = 0
     queue: int = 1_000_000
+
+    @property
+    def is_lossless(self) -> bool:
+        """Whether every frame arrives as it was sent, unless the queue is full."""
+        return self.loss is None and self.corrupt == 0
+
+    @property
+    def longest(self) -> int:
+        """The most time that a frame can take, nanoseconds."""
+        waiting = (self.queue + FRAME_LENGTH_MAX) * _BITS * SECOND // self.bandwidth if self.bandwidth else 0
+        return waiting + self.latency.longest + (self.reorder_by.longest if self.reorder else 0)
 
 
 PERFECT: Final = Conditions()

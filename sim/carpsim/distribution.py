@@ -19,6 +19,11 @@ class Constant:
 
     value: int
 
+    @property
+    def longest(self) -> int:
+        """The most that it can be, nanoseconds."""
+        return self.value
+
     def draw(self, rng: random.Random) -> int:  # noqa: ARG002 - all distributions are drawn from in one way
         """Return a duration in nanoseconds.
 
@@ -40,6 +45,11 @@ class Uniform:
 
     least: int
     most: int
+
+    @property
+    def longest(self) -> int:
+        """The most that it can be, nanoseconds."""
+        return self.most
 
     def draw(self, rng: random.Random) -> int:
         """Return a duration in nanoseconds.
@@ -63,6 +73,11 @@ class Normal:
     mean: int
     deviation: int
 
+    @property
+    def longest(self) -> int:
+        """The most that it can be, nanoseconds: `normal` is within 6 of its mean."""
+        return max(0, self.mean + 6 * self.deviation)
+
     def draw(self, rng: random.Random) -> int:
         """Return a duration in nanoseconds.
 
@@ -85,6 +100,11 @@ class Exponential:
     mean: int
     least: int = 0
 
+    @property
+    def longest(self) -> int:
+        """What it is below but for one draw in 10**17, nanoseconds: 40 times its mean."""
+        return self.least + 40 * (self.mean - self.least)
+
     def draw(self, rng: random.Random) -> int:
         """Return a duration in nanoseconds.
 
@@ -106,6 +126,11 @@ class HeavyTail:
 
     least: int
     most: int
+
+    @property
+    def longest(self) -> int:
+        """The most that it can be, nanoseconds."""
+        return self.most
 
     def draw(self, rng: random.Random) -> int:
         """Return a duration in nanoseconds.

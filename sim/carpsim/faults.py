@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol, final
 
+from carpsim.adversary import ArpSpoof, Flood, Forge, Replay
 from carpsim.conditions import Conditions
 from carpsim.distribution import Distribution
 from carpsim.host import Script
@@ -310,6 +311,7 @@ class KernelErrors:
         call: ``send``, ``hold`` or ``release``.
         failure: what it says.
         count: how many calls.
+        duration: after how long the calls that were not made yet succeed again, nanoseconds; None for never.
     """
 
     at: int
@@ -317,10 +319,14 @@ class KernelErrors:
     call: str
     failure: PortFailure = PortFailure.OTHER
     count: int = 1
+    duration: int | None = None
 
     def happen(self, world: "World") -> None:
         """Let it happen; see `Fault`."""
-        world.hosts[self.host].network.refuse_next(self.call, *(self.failure for _ in range(self.count)))
+        network = world.hosts[self.host].network
+        network.refuse_next(self.call, *(self.failure for _ in range(self.count)))
+        if self.duration is not None:
+            world.engine.after(self.duration, network.refuse_no_more, self.call)
 
 
 @final
@@ -527,5 +533,9 @@ FAULTS: Final[Mapping[str, type[Fault]]] = {
     "switch-over": SwitchOver,
     "script-change": ScriptChange,
     "late-timer": LateTimer,
+    "replay": Replay,
+    "forge": Forge,
+    "flood": Flood,
+    "arp-spoof": ArpSpoof,
 }
 """All faults by the name that scenario files use."""

@@ -153,14 +153,16 @@ def _arp(packet: bytes) -> NeighbourMessage | None:
         return None
     sender, target = IPv4Address(packet[14:18]), IPv4Address(packet[24:28])
     is_request = operation == ARP_REQUEST
+    # Linux takes a reply for an announcement only if both of its MACs are the same.
+    is_announcement = sender == target and (is_request or packet[18:24] == packet[8:14])
     return NeighbourMessage(
         # A gratuitous ARP has the form of a question, and asks nothing.
         is_request=is_request and sender != target,
         sender=sender,
         sender_mac=packet[8:14],
         target=target if is_request else sender,
-        override=sender == target,
-        solicited=not is_request and sender != target,
+        override=is_announcement,
+        solicited=not is_request and not is_announcement,
     )
 
 

@@ -339,6 +339,22 @@ class HostNetwork:
         """
         self._refusals[call].extend(failures)
 
+    def refuse_no_more(self, call: str) -> None:
+        """Withdraw what is left of `refuse_next`.
+
+        Args:
+            call: ``send``, ``hold`` or ``release``.
+        """
+        self._refusals[call].clear()
+
+    def refuses(self, call: str) -> bool:
+        """Return whether a later call of a port will fail because that was asked for.
+
+        Args:
+            call: ``send``, ``hold`` or ``release``.
+        """
+        return bool(self._refusals[call])
+
     def add_interface(
         self,
         name: str,

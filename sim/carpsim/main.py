@@ -5,6 +5,8 @@ import sys
 from collections.abc import Sequence
 from typing import Final, Protocol
 
+from carpsim.commands import check, list_scenarios, replay, report, run, show, sweep, whatif
+
 
 class Command(Protocol):
     """A module of `carpsim.commands`."""
@@ -35,7 +37,7 @@ class Command(Protocol):
         ...
 
 
-COMMANDS: Final[tuple[Command, ...]] = ()
+COMMANDS: Final[tuple[Command, ...]] = (run, list_scenarios, show, report, replay, check, sweep, whatif)
 """All subcommands, in the order in which they are shown."""
 
 

@@ -5,7 +5,7 @@ from typing import final
 
 from carpsim.client import Answer, Client, Outage
 from carpsim.faults import Fault
-from carpsim.host import Host
+from carpsim.host import Host, Machine
 from carpsim.world import World
 from triocarp.core import Effect, Event, IPAddress, IPInterface, State, StateChanged
 
@@ -110,8 +110,8 @@ class Measurement:
         """
         self._world = world
         for host in world.scenario.hosts:
-            for virtual_host in host.config.virtual_hosts:
-                for address in virtual_host.addresses:
+            for place in host.places:
+                for address in place.addresses:
                     self.holdings.setdefault(address.ip, Holding())
 
     def told(self, host: Host, at: int, event: Event, effects: tuple[Effect, ...]) -> None:  # noqa: ARG002 - see there
@@ -128,7 +128,7 @@ class Measurement:
                 self.transitions += 1
                 self.takeovers += effect.new is State.MASTER
 
-    def held(self, host: Host, at: int, interface: str, address: IPInterface, *, present: bool) -> None:  # noqa: ARG002
+    def held(self, host: Machine, at: int, interface: str, address: IPInterface, *, present: bool) -> None:  # noqa: ARG002
         """Take note of who has an address; see `carpsim.host.Watcher`.
 
         Args:
@@ -148,9 +148,22 @@ class Measurement:
             holding.pass_time(self.world.engine.now)
         self.outages = {name: client.outages for name, client in self.world.clients.items()}
 
+    def switched(self, host: Machine, at: int, old: State | None, new: State | None) -> None:  # noqa: ARG002
+        """Count changes of state of a host without a node; see `carpsim.host.Watcher`.
+
+        Args:
+            host: whose daemon.
+            at: the instant of the world.
+            old: state before.
+            new: state now.
+        """
+        if old is not None and new is not None:
+            self.transitions += 1
+            self.takeovers += new is State.MASTER
+
     # What it does not measure.
 
-    def process_changed(self, host: Host, at: int) -> None:
+    def process_changed(self, host: Machine, at: int) -> None:
         """Take note of nothing; see `carpsim.host.Watcher`."""
 
     def happened(self, at: int, fault: Fault) -> None:

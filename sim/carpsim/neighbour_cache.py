@@ -1,7 +1,8 @@
 """What a machine knows of its neighbours' MACs, and how it forgets: ARP and neighbour discovery as Linux has them.
 
 RFC 4861, section 7.3, whose states Linux uses for ARP as well. The durations are Linux's defaults (arp(7), and
-``net.ipv4.neigh`` of the kernel's documentation of ip-sysctl).
+``net.ipv4.neigh`` of the kernel's documentation of ip-sysctl). One suite of tests holds this and the real kernel
+to the same table of what changes an entry.
 """
 
 import enum
@@ -89,7 +90,7 @@ class Entry:
     Attributes:
         state: how sure that is.
         mac: its MAC, 6 bytes; empty while it is not known.
-        updated: the instant at which it was last confirmed or changed.
+        updated: the instant at which its state or its MAC was last changed.
         asked: how often it has been asked since it last answered.
         alarm: of its state.
         waiting: packets that wait for the MAC, each a function that takes it.
@@ -134,6 +135,38 @@ class NeighbourCache:
         entry = self._entries.get(address)
         return entry.mac or None if entry is not None else None
 
+    def state_of(self, address: IPAddress) -> Reachability | None:
+        """Return how sure it is what is known of an address, or None if nothing is.
+
+        Args:
+            address: of a neighbour.
+        """
+        entry = self._entries.get(address)
+        return None if entry is None else entry.state
+
+    def put(self, address: IPAddress, mac: bytes, state: Reachability) -> None:
+        """Put in what is known of a neighbour, as ``ip neigh replace`` does.
+
+        Args:
+            address: of the neighbour.
+            mac: its MAC, 6 bytes.
+            state: any but `Reachability.INCOMPLETE`.
+        """
+        entry = self._entries.get(address) or self._add(address, state)
+        entry.mac, entry.updated, entry.asked = mac, self._engine.now, 0
+        entry.state = state
+        entry.alarm.set(None)
+        match state:
+            case Reachability.REACHABLE:
+                self._confirm(entry, changes=False)
+            case Reachability.DELAY:
+                entry.alarm.set(self._engine.now + self._settings.delay_first_probe_time)
+            case Reachability.PROBE:
+                self._ask(address, entry)
+            case _:
+                pass
+        self._send_waiting(entry)
+
     def resolve(self, address: IPAddress, send: Callable[[bytes], None]) -> None:
         """Send something to a neighbour, now or when its MAC is known.
 
@@ -150,9 +183,7 @@ class NeighbourCache:
             if len(entry.waiting) > self._settings.queue:
                 entry.waiting.popleft()
             return
-        if entry.state is Reachability.STALE:
-            entry.state = Reachability.DELAY
-            entry.alarm.set(self._engine.now + self._settings.delay_first_probe_time)
+        self._use(entry)
         send(entry.mac)
 
     def hear(self, message: NeighbourMessage, *, is_for_us: bool) -> None:
@@ -173,19 +204,22 @@ class NeighbourCache:
                 entry = self._add(message.sender, Reachability.STALE)
                 entry.mac, entry.updated = message.sender_mac, self._engine.now
             return
-        confirmed = message.solicited and is_for_us
-        changed = message.sender_mac != entry.mac
-        if changed and entry.mac and not self._may_change(entry, message):
+        changes = message.sender_mac != entry.mac
+        if changes and entry.mac and not self._may_change(entry, message, is_for_us=is_for_us):
+            if message.sender.version != 4 and entry.state is Reachability.REACHABLE:  # noqa: PLR2004 - of IP
+                self._turn(entry, Reachability.STALE)  # RFC 4861, section 7.2.5: somebody disagrees
+                entry.alarm.set(None)
             return
         entry.mac = message.sender_mac
-        if confirmed:
+        if message.solicited and is_for_us:
+            self._confirm(entry, changes=changes)
+        elif changes:
             entry.updated = self._engine.now
-            self._confirm(entry)
-        elif changed:
-            entry.updated = self._engine.now
-            entry.state = Reachability.STALE
+            self._turn(entry, Reachability.STALE)
             entry.alarm.set(None)
-        self._send_waiting(entry)
+        if entry.waiting:
+            self._use(entry)
+            self._send_waiting(entry)
 
     def clear(self) -> None:
         """Forget everybody, and lose what waits for them, as when the link goes."""
@@ -193,20 +227,36 @@ class NeighbourCache:
             entry.alarm.set(None)
         self._entries.clear()
 
-    def _may_change(self, entry: Entry, message: NeighbourMessage) -> bool:
+    def _may_change(self, entry: Entry, message: NeighbourMessage, *, is_for_us: bool) -> bool:
         """Return whether another MAC may take the place of the one that is known."""
+        asks_us = message.is_request and is_for_us
         if message.sender.version == 4:  # noqa: PLR2004 - of IP
-            return message.is_gratuitous or self._engine.now - entry.updated > self._settings.locktime
-        return message.override or message.is_request
+            is_old = self._engine.now - entry.updated > self._settings.locktime
+            return message.is_gratuitous or asks_us or is_old
+        return message.override or asks_us
+
+    def _turn(self, entry: Entry, state: Reachability) -> None:
+        """Change the state of an entry, from which its locktime counts anew."""
+        if entry.state is not state:
+            entry.state = state
+            entry.updated = self._engine.now
+
+    def _use(self, entry: Entry) -> None:
+        """Take note that something is sent with an entry, which has then to be checked if it is old."""
+        if entry.state is Reachability.STALE:
+            self._turn(entry, Reachability.DELAY)
+            entry.alarm.set(self._engine.now + self._settings.delay_first_probe_time)
 
     def _add(self, address: IPAddress, state: Reachability) -> Entry:
         entry = Entry(state=state, alarm=Alarm(self._engine, lambda: self._expire(address)))
         self._entries[address] = entry
         return entry
 
-    def _confirm(self, entry: Entry) -> None:
+    def _confirm(self, entry: Entry, *, changes: bool) -> None:
         base = self._settings.base_reachable_time
-        entry.state = Reachability.REACHABLE
+        if changes:
+            entry.updated = self._engine.now
+        self._turn(entry, Reachability.REACHABLE)
         entry.asked = 0
         entry.alarm.set(self._engine.now + uniform(self._rng, base // 2, base + base // 2))
 
@@ -225,9 +275,9 @@ class NeighbourCache:
         entry = self._entries[address]
         match entry.state:
             case Reachability.REACHABLE:
-                entry.state = Reachability.STALE
+                self._turn(entry, Reachability.STALE)
             case Reachability.DELAY:
-                entry.state = Reachability.PROBE
+                self._turn(entry, Reachability.PROBE)
                 entry.asked = 0
                 self._ask(address, entry)
             case Reachability.INCOMPLETE | Reachability.PROBE if entry.asked < self._settings.questions:

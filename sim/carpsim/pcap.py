@@ -1,13 +1,52 @@
-"""Captures of simulated segments that Wireshark and tcpdump read: pcap with nanoseconds."""
+"""Captures: those of simulated segments are written with nanoseconds for Wireshark, and real ones are read."""
 
+from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any, BinaryIO, final
+from typing import Any, BinaryIO, Final, final
 
 import dpkt
 
 from carpsim.frame import FRAME_LENGTH_MAX, Frame
 from carpsim.segment import Segment
 from triocarp.core.timing import SECOND
+
+_MICROSECOND: Final = 1_000
+
+
+@final
+class CaptureError(ValueError):
+    """Raised for a file that is no capture of Ethernet; its text says what would be right."""
+
+
+def read_frames(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """Yield the frames of a pcap or pcapng file, each with its instant, which never goes back.
+
+    A capture that was stopped in the middle of a frame ends with the one before it.
+
+    Args:
+        file: from its beginning.
+
+    Yields:
+        Nanoseconds since 1970, and the frame from the destination MAC on.
+
+    Raises:
+        CaptureError: the file cannot be read, or holds no Ethernet frames.
+    """
+    try:
+        reader: Any = dpkt.pcap.UniversalReader(file)
+    except (ValueError, dpkt.UnpackError) as error:
+        raise CaptureError(f"expected a pcap or pcapng file ({error})") from None
+    if reader.datalink() != dpkt.pcap.DLT_EN10MB:
+        raise CaptureError(f"link type {reader.datalink()}: expected Ethernet, as of an interface by its name")
+    latest = 0
+    try:
+        for told, frame in reader:
+            # dpkt gives exact decimals for files with nanoseconds, and floats for those with microseconds.
+            at = int(told * SECOND) if isinstance(told, Decimal) else round(told * 1_000_000) * _MICROSECOND
+            latest = max(latest, at)
+            yield latest, bytes(frame)
+    except dpkt.UnpackError:
+        return
 
 
 @final
@@ -32,7 +71,7 @@ class Capture:
         self._segment = segment
         self._station = station
         self._epoch = epoch
-        # dpkt has no types; this is the one place in which the simulator uses it.
+        # dpkt has no types; this module is the one place in which the simulator uses it.
         self._writer: Any = dpkt.pcap.Writer(file, snaplen=FRAME_LENGTH_MAX, nano=True)
         segment.add_tap(self._write, station)
 

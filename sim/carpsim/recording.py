@@ -6,7 +6,7 @@ from typing import cast, final
 
 from carpsim.client import Answer, Client, Outage
 from carpsim.faults import FAULTS, Fault
-from carpsim.host import Host
+from carpsim.host import Host, Machine
 from carpsim.world import World
 from triocarp.core import (
     Announce,
@@ -119,9 +119,8 @@ class Recording:
         """
         self._world = world
         for host in world.scenario.hosts:
-            virtual_hosts = host.config.virtual_hosts
-            for virtual_host in virtual_hosts:
-                name = host.name if len(virtual_hosts) == 1 else f"{host.name} {virtual_host.name}"
+            for virtual_host in host.places:
+                name = host.name if len(host.places) == 1 else f"{host.name} {virtual_host.name}"
                 lane = Lane(name=name, absences=[Span(0, "not running")])
                 self.lanes[host.name, virtual_host.interface, virtual_host.vhid] = lane
                 for address in virtual_host.addresses:
@@ -150,13 +149,14 @@ class Recording:
                 case StateChanged():
                     lane = self.lanes[host.name, effect.interface, effect.vhid]
                     _change(lane.states, now, None if effect.new is State.INIT else effect.new.value)
-                    lane.sentences.append((now, explain(effect)))
+                    words = f"{effect.old.value} -> {effect.new.value}: {explain(effect)}"
+                    lane.sentences.append((now, words))
                 case _ if isinstance(effect, Report):
                     self._take_report(host, effect, now)
                 case _:
                     pass
 
-    def held(self, host: Host, at: int, interface: str, address: IPInterface, *, present: bool) -> None:
+    def held(self, host: Machine, at: int, interface: str, address: IPInterface, *, present: bool) -> None:
         """Take note; see `carpsim.host.Watcher`.
 
         Args:
@@ -175,7 +175,7 @@ class Recording:
         elif not present and spans:
             spans[-1].end = at
 
-    def process_changed(self, host: Host, at: int) -> None:
+    def process_changed(self, host: Machine, at: int) -> None:
         """Take note; see `carpsim.host.Watcher`.
 
         Args:
@@ -188,6 +188,21 @@ class Recording:
                 _change(lane.absences, at, what)
                 if not host.running:
                     _change(lane.states, at, None)
+
+    def switched(self, host: Machine, at: int, old: State | None, new: State | None) -> None:
+        """Take note; see `carpsim.host.Watcher`.
+
+        Args:
+            host: whose.
+            at: the instant of the world.
+            old: state before.
+            new: state now.
+        """
+        for (name, _, _), lane in self.lanes.items():
+            if name == host.name:
+                _change(lane.states, at, None if new is None or new is State.INIT else new.value)
+                names = [State.INIT.value if state is None else state.value for state in (old, new)]
+                lane.sentences.append((at, " -> ".join(names)))
 
     def happened(self, at: int, fault: Fault) -> None:
         """Take note; see `carpsim.world.WorldWatcher`.
@@ -229,11 +244,11 @@ class Recording:
                 return
 
     def _owner_of(self, mac: bytes) -> str:
-        for name, host in self.world.hosts.items():
-            for interface in host.config.virtual_hosts:
-                found = host.network.interface(interface.interface)
+        for settings in self.world.scenario.hosts:
+            for interface in settings.segments:
+                found = self.world.hosts[settings.name].network.interface(interface)
                 if found is not None and found.hardware_address == mac:
-                    return name
+                    return settings.name
         return mac.hex(":")
 
 
@@ -259,7 +274,14 @@ def _in_words(name: str, value: object) -> str:
         return f"{value / 1e9:g} s"
     if isinstance(value, tuple):
         items = cast("tuple[object, ...]", value)
-        return " | ".join(" ".join(item) if isinstance(item, tuple) else str(item) for item in items)
+        return " | ".join(" ".join(item) if isinstance(item, tuple) else _in_words("", item) for item in items)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        told = [
+            f"{known.name} {_in_words(known.name, getattr(value, known.name))}"
+            for known in dataclasses.fields(value)
+            if known.repr and getattr(value, known.name) != known.default
+        ]
+        return f"({', '.join(told)})"
     return str(getattr(value, "value", value))
 
 

@@ -7,16 +7,17 @@ vocabulary is that of scenario files. Times are in nanoseconds here.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Interface, IPv6Interface
-from typing import Final, TypeAlias, final
+from typing import Final, NamedTuple, TypeAlias, final
 
 from carpsim.conditions import PERFECT, Conditions
 from carpsim.distribution import AT_ONCE, Constant, Distribution
+from carpsim.expectation import Expectation
 from carpsim.faults import Fault
 from carpsim.host import Script
 from carpsim.neighbour_cache import LINUX, NeighbourSettings
 from carpsim.segment import MAC_AGEING, Snooping
 from carpsim.ucarp_host import WAKE_UP, UcarpOptions
-from triocarp.core import Hook, IPAddress, IPInterface, NodeConfig
+from triocarp.core import UCARP, Hook, IPAddress, IPInterface, NodeConfig, VirtualHostConfig
 from triocarp.core.timing import SECOND
 
 LAN: Final = "lan"
@@ -53,6 +54,25 @@ class SegmentSettings:
     convergence: int = 0
 
 
+class Place(NamedTuple):
+    """Where a virtual host is on its host, whatever daemon runs it.
+
+    Attributes:
+        interface: its name.
+        vhid: its number.
+        addresses: the virtual addresses.
+    """
+
+    interface: str
+    vhid: int
+    addresses: tuple[IPInterface, ...]
+
+    @property
+    def name(self) -> str:
+        """The virtual host in FreeBSD's notation: ``VHID@INTERFACE``."""
+        return f"{self.vhid}@{self.interface}"
+
+
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostSettings:
@@ -81,6 +101,11 @@ class HostSettings:
     wall_offset: int | None = 0
     scripts: Mapping[Hook, Script] = field(default_factory=dict[Hook, Script])
     wake_up: Distribution = AT_ONCE
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """Its virtual hosts."""
+        return tuple(Place(one.interface, one.vhid, one.addresses) for one in self.config.virtual_hosts)
 
     @property
     def own_addresses(self) -> dict[str, tuple[IPInterface, ...]]:
@@ -121,9 +146,40 @@ class UcarpSettings:
     wake_up: Distribution = WAKE_UP
 
     @property
+    def places(self) -> tuple[Place, ...]:
+        """Its one virtual host."""
+        return (Place(self.options.interface, self.options.vhid, (self.options.held,)),)
+
+    @property
     def own_address(self) -> IPInterface:
         """The host's own address."""
         return _in_network_of(self.options.source, (self.options.held,))
+
+    @property
+    def segments(self) -> dict[str, str]:
+        """The segment of its interface, by the interface's name."""
+        return {self.options.interface: self.segment}
+
+    @property
+    def config(self) -> NodeConfig:
+        """What a carpd would be told that shall be like it."""
+        options = self.options
+        virtual_host = VirtualHostConfig(
+            interface=options.interface,
+            vhid=options.vhid,
+            password=options.password,
+            addresses=(options.held,),
+            source=options.source,
+            group=options.group,
+            advbase_s=options.advbase_s,
+            advskew=options.advskew,
+            dead_ratio=options.dead_ratio,
+            preempt=options.preempt,
+            neutral=options.neutral,
+            ignore_carrier=options.ignore_link_state,
+            dialect=UCARP,
+        )
+        return NodeConfig(virtual_hosts=(virtual_host,))
 
 
 @final
@@ -182,6 +238,9 @@ class Scenario:
         routers: who forwards packets from one segment to another.
         clients: who probes.
         faults: what happens, in any order.
+        seed: with which it is run, unless somebody wants another one.
+        checks: names of the checks that look on; nobody for all.
+        expectations: what shall be so.
     """
 
     name: str = "unnamed"
@@ -192,6 +251,9 @@ class Scenario:
     routers: tuple[RouterSettings, ...] = ()
     clients: tuple[ClientSettings, ...] = ()
     faults: tuple[Fault, ...] = ()
+    seed: int = 0
+    checks: tuple[str, ...] = ()
+    expectations: tuple[Expectation, ...] = ()
 
 
 _USUAL_PREFIX: Final = {4: 24, 6: 64}

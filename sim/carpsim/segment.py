@@ -167,6 +167,7 @@ class Segment:
         self._cuts: dict[tuple[str, str], int] = {}
         self._rules: list[Rule] = []
         self._taps: list[Tap] = []
+        self._taps_at_senders: list[Tap] = []
 
     # Stations.
 
@@ -269,6 +270,16 @@ class Segment:
         """
         return (sender, receiver) not in self._cuts
 
+    @property
+    def snooping(self) -> Snooping:
+        """What it does with multicast groups."""
+        return self._snooping
+
+    @property
+    def has_rules(self) -> bool:
+        """Whether a rule decides about frames now."""
+        return bool(self._rules)
+
     def add_rule(self, rule: Rule) -> None:
         """Have a rule decide about every frame to every receiver, after those that were added before.
 
@@ -307,6 +318,14 @@ class Segment:
     def _taps_at(self, station: str | None) -> list[Tap]:
         return self._taps if station is None else self._ports[station].taps
 
+    def add_sender_tap(self, tap: Tap) -> None:
+        """Show somebody every frame that any station sends, before its cable does anything to it.
+
+        Args:
+            tap: is shown them.
+        """
+        self._taps_at_senders.append(tap)
+
     # Frames.
 
     def transmit(self, sender: Station, data: bytes) -> None:
@@ -317,7 +336,7 @@ class Segment:
             data: from the destination MAC on.
         """
         port = self._ports[sender.label]
-        for tap in port.taps:
+        for tap in (*port.taps, *self._taps_at_senders):
             tap(self._engine.now, sender.label, Frame(data))
         latency = port.inward.fixed_latency
         if latency == 0:
@@ -383,9 +402,10 @@ class Segment:
             fates = passing
         for fate in fates:
             data = frame.data if fate.data is None else fate.data
-            for arrival, arrived in receiver.outward.carry(data, now + fate.delay):
+            for arrival, arrived in receiver.outward.carry(data, now):
                 same = frame if arrived is frame.data else Frame(arrived)
-                self._engine.at(arrival, self._deliver, same, [receiver])
+                # What a rule delays does not hold up what comes behind it, as what the cable delays does.
+                self._engine.at(arrival + fate.delay, self._deliver, same, [receiver])
 
     def _deliver(self, frame: Frame, receivers: list[Port]) -> None:
         for receiver in receivers:

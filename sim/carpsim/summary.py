@@ -56,6 +56,13 @@ class Group:
     p99: Estimate
     several_holders: Estimate
 
+    def __str__(self) -> str:
+        """Return it on one line, times in seconds."""
+        settings = ", ".join(f"{path} = {value}" for path, value in self.settings) or "all runs"
+        several = self.several_holders
+        share = f"{several.value:.1%} [{several.low:.1%}, {several.high:.1%}]"
+        return f"{settings}: {self.median}, p99 {self.p99}, two holders at once in {share} of {self.runs}"
+
 
 def summarise(results: Sequence[Result], parameters: Sequence[str], *, seed: int = 0) -> tuple[Group, ...]:
     """Return what each setting did, in the order of the table.

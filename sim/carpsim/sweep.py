@@ -12,7 +12,7 @@ import json
 import os
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Executor, wait
 from dataclasses import dataclass
 from math import fsum
 from pathlib import Path
@@ -321,13 +321,18 @@ def run_missing(
     waiting = iter(missing)
     in_flight = {executor.submit(carry_out, run) for run in itertools.islice(waiting, _IN_FLIGHT)}
     while in_flight:
-        finished = next(as_completed(in_flight))
-        in_flight.remove(finished)
-        results.add(finished.result())
-        done += 1
+        finished, in_flight = wait(in_flight, return_when=FIRST_COMPLETED)
+        # What has come out is kept, whatever has become of the others.
+        failed = [future for future in finished if future.exception() is not None]
+        for future in finished:
+            if future not in failed:
+                results.add(future.result())
+                done += 1
         if progress is not None:
             progress(done, len(runs))
-        in_flight |= {executor.submit(carry_out, run) for run in itertools.islice(waiting, 1)}
+        for future in failed:
+            future.result()  # raises what it failed with
+        in_flight |= {executor.submit(carry_out, run) for run in itertools.islice(waiting, len(finished))}
 
 
 def _step(place: Any, part: str, path: str) -> Any:  # noqa: ANN401 - what TOML gives

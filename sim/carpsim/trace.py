@@ -47,7 +47,7 @@ class Trace:
 
     __slots__ = ("_answers", "_entries", "_runs", "_world", "_write")
 
-    def __init__(self, write: Callable[[str], None]) -> None:
+    def __init__(self, write: Callable[[str], object]) -> None:
         self._write = write
         self._world: World | None = None
         self._entries: dict[str, int] = {}
@@ -175,7 +175,7 @@ def journals(lines: Iterable[str]) -> dict[str, list[str]]:
     for line in lines:
         fields = cast("dict[str, Json]", json.loads(line))
         name = fields.get("host")
-        if isinstance(name, str):
+        if isinstance(name, str) and "fault" not in fields:  # a fault says whose it is, too
             ahead = f'{{"t":{fields["t"]},"host":{json.dumps(name)},'
             found.setdefault(name, []).append("{" + line[len(ahead) :])
     return found

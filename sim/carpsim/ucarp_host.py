@@ -4,7 +4,8 @@ What it does was measured on the real one, and the tests in ``tests/peers`` comp
 
 - reads late: its capture library hands frames over once a second, counted from the start of the process;
 - rounds: as backup it looks at its dead timer only when it has read a frame, or slept a whole interval;
-- stands still while a script runs, and for three seconds after SIGUSR2; link loss it notices between two sleeps;
+- stands still while a script runs, and for three seconds after SIGUSR2;
+- notices a lost link between two sleeps, looks again every ten seconds, and does not even end before it is back;
 - says no goodbye, and keeps the address without a lease: killed, or stopped without ``-z``, it leaves it there;
 - continues the counter of whom it hears, and draws a random one for each advertisement before;
 - lives on the wall clock, so that a step of it moves its timers.
@@ -31,6 +32,7 @@ from triocarp.core import (
     AddressChanged,
     Advertisement,
     Authenticator,
+    EffectFailed,
     Event,
     Hook,
     IPInterface,
@@ -148,12 +150,16 @@ class _Wait:
 
     Attributes:
         duration: nanoseconds of its host's clock.
-        is_poll: whether frames and signals end it.
+        for_signals: whether a signal ends it, as it does a sleep, but not the running of a script.
+        for_frames: whether frames, and the loss of the interface, end it: poll(2).
     """
 
     duration: int
-    is_poll: bool = False
+    for_signals: bool = False
+    for_frames: bool = False
 
+
+_NOT_WAITING: Final = _Wait(0)
 
 _Process: TypeAlias = Generator[_Wait, None, None]
 
@@ -215,7 +221,7 @@ class UcarpHost:
         self._reading_rng = stream(seed, "ucarp", name, "reading")
         self._alarm = Alarm(engine, self._wake)
         self._process: _Process | None = None
-        self._is_polling = False
+        self._wait = _NOT_WAITING
         self._is_due = False
         self._paused = 0
         self._boots = 0
@@ -239,7 +245,8 @@ class UcarpHost:
         self._block.clear()
         self._ready.clear()
         self._signals.clear()
-        self._is_polling = self._is_due = False
+        self._is_due = False
+        self._wait = _NOT_WAITING
 
     # Looking.
 
@@ -375,21 +382,25 @@ class UcarpHost:
         if not self.options.neutral:
             yield from self._run_script(Hook.DOWN)
         self._start_dead_timer()
-        while True:
+        yield from self._serve()
+        if self.options.shutdown and self.state is State.MASTER:
+            yield from self._run_script(Hook.DOWN)
+
+    def _serve(self) -> _Process:
+        """Do what it does until it is asked to end, or its interface is lost."""
+        while not self._is_interface_lost and "TERM" not in self._signals:
             if self._link is Link.NO_CARRIER and not self.options.ignore_link_state:
                 yield from self._await_carrier()
             if not (self._ready or self._signals or self._is_interface_lost):
-                yield _Wait(self._sleep, is_poll=True)
-            if self._is_interface_lost or "TERM" in self._signals:
-                break
-            if self._signals:
-                self._signals.clear()
-                yield from self._switch_over()
-            elif self._ready:
+                yield _Wait(self._sleep, for_signals=True, for_frames=True)
+            if self._is_interface_lost:
+                return
+            if self._ready:
                 yield from self._hear(self._ready.popleft())
             yield from self._look_at_timers()
-        if self.options.shutdown and self.state is State.MASTER:
-            yield from self._run_script(Hook.DOWN)
+            if "USR2" in self._signals:
+                self._signals.remove("USR2")
+                yield from self._switch_over()
 
     def _look_at_timers(self) -> _Process:
         now = self._wall
@@ -418,14 +429,14 @@ class UcarpHost:
     def _switch_over(self) -> _Process:
         if self.state is State.MASTER:
             yield from self._become_backup()
-            yield _Wait(SWITCH_OVER_SLEEP)
+            yield _Wait(SWITCH_OVER_SLEEP, for_signals=True)
             self._start_dead_timer()
 
     def _await_carrier(self) -> _Process:
         if self.state is State.MASTER:
             yield from self._become_backup()
         while self._link is Link.NO_CARRIER:
-            yield _Wait(LINK_LOSS_SLEEP)
+            yield _Wait(LINK_LOSS_SLEEP, for_signals=True)
         self._start_dead_timer()
 
     def _hear(self, packet: PacketReceived | PacketUnreadable) -> _Process:
@@ -631,16 +642,17 @@ class UcarpHost:
     def _signal(self, name: str) -> None:
         if self._process is not None:
             self._signals.append(name)
-            self._end_poll()
+            if self._wait.for_signals:
+                self._wake()
 
-    def _note_link(self, change: LinkChanged | AddressChanged) -> None:
+    def _note_link(self, change: LinkChanged | AddressChanged | EffectFailed) -> None:
         if isinstance(change, LinkChanged) and change.link in {Link.DOWN, Link.ABSENT}:
             self._end_poll()
 
     # Its processor.
 
     def _end_poll(self) -> None:
-        if self._is_polling:
+        if self._wait.for_frames:
             self._wake()
 
     def _wake(self) -> None:
@@ -651,7 +663,8 @@ class UcarpHost:
 
     def _step(self) -> None:
         """Let the process go on until it waits again."""
-        self._is_due = self._is_polling = False
+        self._is_due = False
+        self._wait = _NOT_WAITING
         self._alarm.set(None)
         process = self._process
         if process is None:
@@ -662,7 +675,7 @@ class UcarpHost:
             self._end()
             self._tell_process()
             return
-        self._is_polling = wait.is_poll
+        self._wait = wait
         late = self.wake_up.draw(self._timing_rng)
         self._alarm.set(self.clock.instant(self.clock.read(self._engine.now) + wait.duration + late))
 

@@ -252,7 +252,7 @@ def _tell(configs: Sequence[NodeConfig], story: Story, seed: int) -> Measurement
 
 
 def _is_master(world: World, name: str) -> bool:
-    node = world.hosts[name].node
+    node = world.carpd(name).node
     return node is not None and any(one.state is State.MASTER for one in node.virtual_hosts.values())
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import Protocol, final
 
+from carpsim.adversary import NAME as ADVERSARY
+from carpsim.adversary import Adversary, Attack
 from carpsim.client import Answer, Client
 from carpsim.clock import HostClock
 from carpsim.engine import Engine
@@ -95,6 +97,10 @@ class World:
         }
         for number, client in enumerate(scenario.clients):
             self.clients[client.name] = self._client(number, client)
+        self._adversaries: dict[str, Adversary] = {}
+        for fault in scenario.faults:
+            if isinstance(fault, Attack):
+                self.adversary(fault.segment)
         # What happens at one instant happens in the order of the scenario: hosts first, then faults.
         for host in scenario.hosts:
             self.engine.at(host.start, self.hosts[host.name].start_if_ended)
@@ -133,14 +139,24 @@ class World:
             raise ValueError(f"{name} does not run carpd")  # noqa: TRY004 - the name is wrong, not the type
         return host
 
-    def labels(self, name: str, segment: str) -> tuple[str, ...]:
-        """Return how the interfaces of a host, or a client, are called on a segment.
+    def adversary(self, segment: str) -> Adversary:
+        """Return who attacks on a segment; they listen from the time at which somebody first asks for them.
 
         Args:
-            name: of a host or a client.
             segment: its name.
         """
-        if name in self.clients:
+        if segment not in self._adversaries:
+            self._adversaries[segment] = Adversary(self.engine, self.segments[segment], seed=self.seed)
+        return self._adversaries[segment]
+
+    def labels(self, name: str, segment: str) -> tuple[str, ...]:
+        """Return how the interfaces of a host, a client, or the adversary are called on a segment.
+
+        Args:
+            name: of a host or a client, or `carpsim.adversary.NAME`.
+            segment: its name.
+        """
+        if name in self.clients or name == ADVERSARY:
             return (name,)
         return tuple(
             port.station.label

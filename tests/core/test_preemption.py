@@ -1,14 +1,16 @@
 """Taking over from a living master: whether, after which delay, and what stops it."""
 
 from dataclasses import replace
+from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 
 from triocarp.core import FREEBSD, OPENBSD, UCARP, DemotionRequested, FlapDamping, State
 from triocarp.core.flap_damping import FlapDamper
+from triocarp.core.listening import FOLLOWED_MAX
 from triocarp.core.timing import SECOND
 
-from .hosts import PEER_SOURCE, PLAIN, Machine, Peer
+from .hosts import DUAL, PEER_SOURCE, PLAIN, Machine, Peer
 
 PREEMPTS = "BACKUP -> MASTER: preempting a slower master"
 FROM_DEMOTED = "BACKUP -> MASTER: preempting a demoted master"
@@ -41,6 +43,57 @@ def test_delay_begins_anew_with_another_master() -> None:
     hear(machine, replace(BETTER, advskew=200), 1)
     assert hear(machine, WORSE, 5) == []
     assert hear(machine, WORSE, 1)[0] == PREEMPTS
+
+
+@pytest.mark.parametrize("says", ["last", "goodbye"])
+def test_nobody_preempts_a_former_master_beside_a_better_one(says: str) -> None:
+    """Who yields says one last word, and who leaves a goodbye: the better successor is heard already."""
+    machine = Machine.listening(replace(PLAIN, advskew=20, preempt=True))
+    successor, former = Peer(source=IPv4Address("10.0.0.7"), advskew=10), Peer(advskew=50)
+    machine.feed(successor.advertises(), after=SECOND)
+    assert machine.feed(former.advertises() if says == "last" else former.leaves()) == []
+    assert machine.state is State.BACKUP
+
+
+def test_a_better_master_counts_until_it_is_silent_or_worse() -> None:
+    """A worse master is preempted when the better one has gone, and a better one that becomes worse."""
+    config = replace(PLAIN, advskew=20, preempt=True)
+    better, worse = Peer(source=IPv4Address("10.0.0.7"), advskew=10), Peer(advskew=50)
+    machine = Machine.listening(config)
+    machine.feed(better.advertises(), after=SECOND)
+    assert hear(machine, worse, 3) == []
+    assert hear(machine, worse, 1)[0] == PREEMPTS
+    machine = Machine.listening(config)
+    machine.feed(better.advertises(), after=SECOND)
+    assert machine.feed(replace(better, advskew=50).advertises(), after=SECOND)[0] == PREEMPTS
+
+
+def test_two_better_masters_count_both() -> None:
+    """In a split group there may be two; when one of them becomes worse, the other one is master still."""
+    machine = Machine.listening(replace(PLAIN, advskew=20, preempt=True))
+    one, other = Peer(source=IPv4Address("10.0.0.7"), advskew=10), Peer(advskew=10)
+    machine.feed(one.advertises(), after=SECOND)
+    machine.feed(other.advertises(), after=SECOND // 2)
+    assert machine.feed(replace(other, advskew=50).advertises()) == []
+
+
+def test_a_few_better_masters_are_remembered() -> None:
+    """More than can be real push out those that were heard first, so that nobody can fill the memory."""
+    machine = Machine.listening(replace(PLAIN, advskew=20, preempt=True))
+    for number in range(FOLLOWED_MAX + 1):
+        machine.feed(Peer(source=IPv4Address(f"10.0.1.{number}"), advskew=10).advertises(), after=1)
+    for number in range(1, FOLLOWED_MAX):
+        assert machine.feed(Peer(source=IPv4Address(f"10.0.1.{number}"), advskew=50).advertises(), after=1) == []
+    last = Peer(source=IPv4Address(f"10.0.1.{FOLLOWED_MAX}"), advskew=50)
+    assert machine.feed(last.advertises(), after=1)[0] == PREEMPTS
+
+
+def test_each_family_speaks_for_itself() -> None:
+    """A better master over IPv6 says nothing about who is heard over IPv4: it may be one host, demoted."""
+    config = replace(DUAL, advskew=20, preempt=True)
+    machine = Machine.listening(config)
+    machine.feed(Peer.of(config, IPv6Address("fe80::9"), advskew=10).advertises(), after=SECOND)
+    assert machine.feed(Peer.of(config, PEER_SOURCE, advskew=50).advertises())[0] == PREEMPTS
 
 
 def test_delay_does_not_hold_up_a_takeover_from_silence() -> None:

@@ -94,6 +94,11 @@ def test_the_table_of_keys_is_up_to_date() -> None:
     assert read("configuration-keys.md") == load(DOCS / "configuration_keys.py").write()
 
 
+def test_the_table_of_scenario_keys_is_up_to_date() -> None:
+    """``docs/scenario-keys.md`` is what ``docs/scenario_keys.py`` writes; if not, run that script."""
+    assert read("scenario-keys.md") == load(DOCS / "scenario_keys.py").write()
+
+
 def test_the_replay_on_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As it is printed, in a directory with a configuration and the journal of what it made a host do."""
     monkeypatch.chdir(tmp_path)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from carpsim.adversary import ArpSpoof, Flood, Forge, Replay
 from carpsim.conditions import BurstLoss, Conditions, IndependentLoss
 from carpsim.distribution import AT_ONCE, Constant, Distribution, Exponential, Uniform
 from carpsim.faults import (
@@ -43,7 +44,8 @@ DURATION: Final = 30 * SECOND
 MILLISECOND: Final = 1_000_000
 VIP: Final = IPv4Interface("10.0.0.100/24")
 VIP6: Final = IPv6Interface("2001:db8::100/64")
-KINDS: Final = frozenset(FAULTS.values())
+KINDS: Final = frozenset(FAULTS.values()) - {ArpSpoof, Flood, Forge, Replay}
+"""What is drawn: all that happens to hosts and cables; an adversary is but one more sender of frames."""
 _LONGEST: Final = 8 * SECOND
 
 _Choice = TypeVar("_Choice")

@@ -21,7 +21,7 @@ from triocarp.core.timing import SECOND
 ROOT: Final = Path(__file__).parents[2]
 SEEDS: Final = (3, 7, 22)
 PINNED_SEEDS: Final = range(20)
-PINNED: Final = "921f77f401387952db0041e3baea4b27cfebffc5650255a5330a1e921806baff"
+PINNED: Final = "f0a4429f437e5b80275fff3256f2c75e1f067b2cccd4d5e157f96818356d278d"
 """Digest of the digests of some traces without their headers, which name the version. It is the same on every
 Python and every system; it changes when the core or the simulator decides anything in another way."""
 

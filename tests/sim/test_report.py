@@ -120,7 +120,10 @@ def test_a_browser_shows_every_lane(page: str, browser: str, tmp_path: Path) -> 
     ):
         assert any(seen.startswith(words) for seen in shown.words), words
     assert {"one-holder", "VIOLATED", "</script><b>three</b> changes"} <= set(shown.cells)
-    assert any(cell.startswith("no valid advertisement for 3.039 s from 10.0.0.1") for cell in shown.cells)
+    assert any(
+        cell.startswith("BACKUP -> MASTER: no valid advertisement for 3.039 s from 10.0.0.1")
+        for cell in shown.cells
+    )
 
 
 def test_a_link_leads_to_a_second(page: str, browser: str, tmp_path: Path) -> None:

@@ -222,6 +222,29 @@ def test_a_lost_carrier_is_noticed_late_and_long() -> None:
     assert 19.0 < seconds(master) < 19.1
 
 
+def test_signals_end_sleeps_but_not_scripts() -> None:
+    """Measured: asked to end in the 3 s after SIGUSR2, it does at once; in a script, after it."""
+    switched = SwitchOver(at=5 * SECOND, host="a")
+    ended = alone(switched, Stop(at=6 * SECOND, host="a")).states[-1]
+    slow = {Hook.UP: Script(duration=Constant(1_500_000_000))}
+    in_script = alone(Stop(at=round(3.6 * SECOND), host="a"), scripts=slow)
+
+    assert ended == (6 * SECOND, "a", None)
+    assert 4.5 < seconds(in_script.states[-1][0]) < 4.6
+    assert [present for _, _, present in in_script.holdings] == [True, False]
+
+
+def test_without_a_carrier_it_does_not_end() -> None:
+    """Measured: SIGTERM has it look again, and as there is no carrier it sleeps again; with it, it ends."""
+    lost = LinkLoss(at=4 * SECOND, host="a", duration=20 * SECOND)
+    recorder = alone(lost, Stop(at=7 * SECOND, host="a"), duration=40)
+    looked = alone(LinkLoss(at=4 * SECOND, host="a", duration=2 * SECOND), SwitchOver(at=6 * SECOND + 1, host="a"))
+
+    assert 24 < seconds(recorder.states[-1][0]) < 34.1
+    assert recorder.states[-1][2] is None
+    assert 9 < seconds(looked.by("a", since=5 * SECOND)[0].at) < 9.1
+
+
 def test_an_interface_that_goes_down_ends_it() -> None:
     """At once; with -z without its address, without -z with it."""
     down = LinkLoss(at=8 * SECOND, host="a", link=Link.DOWN)

@@ -5,22 +5,22 @@ import hashlib
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from carpsim.figures import draw_heat_map, draw_outages
 from carpsim.library import find_scenario
-from carpsim.summary import Group, summarise
-from carpsim.sweep import Results, Run, SweepError, read_sweep, run_missing
-from carpsim.tables import Manifest, write_tables
+from carpsim.mistakes import ScenarioError
+from carpsim.sweep import Result, Results, Run, Sweep, SweepError, read_sweep, run_missing
 
 NAME: Final = "sweep"
 HELP: Final = "run one scenario under many settings, and write tables, statistics and figures"
 
 _DASK: Final = "dask://"
+_NEEDED: Final = ("matplotlib", "numpy", "pyarrow")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,34 +46,49 @@ def run(arguments: argparse.Namespace) -> int:
     Args:
         arguments: as they were read.
     """
+    for needed in _NEEDED:
+        if find_spec(needed) is None:  # told before anything is run, and not when hours have passed
+            raise SystemExit(f"carpsim sweep: {needed} is missing: pip install 'triocarp[sim]'")
     directory: Path = arguments.output
     try:
         sweep = read_sweep(arguments.sweep, find_scenario)
         runs = tuple(sweep.runs())
-    except SweepError as error:
+    except (SweepError, ScenarioError) as error:
         raise SystemExit(f"carpsim sweep: {error}") from None
     directory.mkdir(parents=True, exist_ok=True)
     results = Results(directory / "runs.jsonl")
     missing = sum(run not in results for run in runs)
     begin = time.monotonic()
-    with _executor(arguments.executor, arguments.jobs) as executor:
-        run_missing(runs, results, executor, _show_progress)
-    found = [results[run] for run in runs]
+    try:
+        with _executor(arguments.executor, arguments.jobs) as executor:
+            run_missing(runs, results, executor, _show_progress)
+    except ScenarioError as error:
+        raise SystemExit(f"carpsim sweep: {arguments.sweep}: {error}") from None
+    _write(sweep, runs, [results[run] for run in runs], directory, run_now=missing, begin=begin)
+    sys.stdout.write(f"\n{len(runs)} runs, {missing} of them now; tables and figures are in {directory}\n")
+    return 0
+
+
+def _write(
+    sweep: Sweep, runs: Sequence[Run], found: Sequence[Result], directory: Path, *, run_now: int, begin: float
+) -> None:
+    """Write tables, figures and the manifest, and say what came out."""
+    # They take half a second to import, and who runs one scenario has no need of them.
+    from carpsim.figures import draw_heat_map, draw_outages  # noqa: PLC0415
+    from carpsim.summary import summarise  # noqa: PLC0415
+    from carpsim.tables import Manifest, write_tables  # noqa: PLC0415
+
     write_tables(found, directory)
     groups = summarise(found, tuple(sweep.parameters), seed=sweep.seed)
     draw_outages(groups, directory / "outages")
     draw_heat_map(groups, directory / "heat-map")
-    manifest = Manifest(
-        seed=sweep.seed,
-        digest=_digest(runs),
-        runs=len(runs),
-        run_now=missing,
-        wall_s=time.monotonic() - begin,
-    )
+    digest = hashlib.sha256("".join(run.key for run in runs).encode()).hexdigest()
+    wall_s = time.monotonic() - begin
+    manifest = Manifest(seed=sweep.seed, digest=digest, runs=len(runs), run_now=run_now, wall_s=wall_s)
     manifest.write(directory / "manifest.json")
-    _print(groups)
-    sys.stdout.write(f"\n{len(runs)} runs, {missing} of them now; tables and figures are in {directory}\n")
-    return 0
+    sys.stdout.write("the longest outage of a run at a client, s: median and 99th percentile [95 % interval]\n")
+    for group in groups:
+        sys.stdout.write(f"  {group}\n")
 
 
 @contextmanager
@@ -85,7 +100,8 @@ def _executor(where: str, jobs: int) -> Iterator[Executor]:
             raise SystemExit(
                 f"carpsim sweep: --executor {where} needs dask: pip install 'triocarp[cluster]'"
             ) from None
-        with Client("tcp://" + where.removeprefix(_DASK)) as client:
+        connect: Any = Client  # it has no types
+        with connect("tcp://" + where.removeprefix(_DASK)) as client:
             yield client.get_executor()
     elif where == "processes":
         with ProcessPoolExecutor(max_workers=jobs) as executor:
@@ -94,22 +110,7 @@ def _executor(where: str, jobs: int) -> Iterator[Executor]:
         raise SystemExit(f"carpsim sweep: --executor {where}: expected processes, or dask://HOST:PORT")
 
 
-def _digest(runs: tuple[Run, ...]) -> str:
-    return hashlib.sha256("".join(run.key for run in runs).encode()).hexdigest()
-
-
 def _show_progress(done: int, total: int) -> None:
     if sys.stderr.isatty():
         sys.stderr.write(f"\r{done} of {total} runs" + ("\n" if done == total else ""))
         sys.stderr.flush()
-
-
-def _print(groups: tuple[Group, ...]) -> None:
-    sys.stdout.write("the longest outage of a run at a client, s: median and 99th percentile [95 % interval]\n")
-    for group in groups:
-        settings = ", ".join(f"{path} = {value}" for path, value in group.settings) or "all runs"
-        several = group.several_holders
-        sys.stdout.write(
-            f"  {settings}: {group.median}, p99 {group.p99}, "
-            f"two holders at once in {several.value:.1%} [{several.low:.1%}, {several.high:.1%}] of {group.runs}\n"
-        )

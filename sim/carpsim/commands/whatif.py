@@ -2,19 +2,16 @@
 
 import argparse
 import sys
-import tomllib
 from collections.abc import Sequence
 from functools import partial
-from ipaddress import ip_interface
 from pathlib import Path
 from typing import Final
 
+from carpsim.imagined_interfaces import interfaces_for
 from carpsim.whatif import Expectation, expectations, peers_like, variants
-from triocarp.core import IPInterface, Link, NodeConfig
+from triocarp.core import NodeConfig
 from triocarp.daemon.config_file import read_node_config
 from triocarp.daemon.settings import SettingsError
-from triocarp.linux.interface_table import InterfaceTable
-from triocarp.linux.rtnetlink_messages import AddressReport, LinkReport
 
 NAME: Final = "whatif"
 HELP: Final = "run a carpd configuration with peers like it under faults, and say what to expect of it"
@@ -59,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     files: list[Path] = arguments.config
     try:
-        configs = tuple(read_node_config(file, partial(_imagined, file)) for file in files)
+        configs = tuple(read_node_config(file, partial(interfaces_for, file)) for file in files)
     except SettingsError as error:
         raise SystemExit(f"carpsim whatif: {error}") from None
     if len(configs) == 1:
@@ -116,32 +113,3 @@ def _verdict(found: Sequence[Expectation], max_outage: float | None, max_two_mas
             )
             status = STATUS_EXCEEDED
     return status
-
-
-def _imagined(file: Path) -> InterfaceTable:
-    """Return interfaces as a file means them: each has an address in the networks of its virtual ones.
-
-    The configuration of a host is run on another machine, which has not got its interfaces.
-    """
-    table = InterfaceTable()
-    told = tomllib.loads(file.read_text(encoding="utf-8")).get("virtual_host", [])
-    virtual: dict[str, list[IPInterface]] = {}
-    for one in told:
-        networks = virtual.setdefault(str(one.get("interface", "")), [])
-        for address in one.get("addresses", []):
-            try:
-                networks.append(ip_interface(address))
-            except ValueError:
-                continue  # it is told when the file is read
-    for index, (name, addresses) in enumerate(virtual.items(), 1):
-        mac = bytes((2, 0, 0, 0, 0, index))
-        table.apply(
-            LinkReport(index=index, name=name, link=Link.UP, hardware_address=mac, loopback=False, arp=True)
-        )
-        taken = {address.ip for address in addresses}
-        for network in dict.fromkeys(address.network for address in addresses):
-            free = next((host for host in network.hosts() if host not in taken), None)
-            if free is not None:
-                own = ip_interface(f"{free}/{network.prefixlen}")
-                table.apply(AddressReport(index=index, address=own, present=True, port_id=0, number=0))
-    return table

@@ -175,8 +175,8 @@ class Hearing:
         self._listening.hear(peer, family, interval, preference, now)
         if not advertisement.is_goodbye:
             self._watch.hear_as_backup(peer, interval, now)
-        if self._hold_down.holds(now):
-            return
+        if self._hold_down.holds(now) or self._listening.follows_another(peer, family, now):
+            return  # the last word of a former master, or its goodbye, is no reason to take over from a good one
         overdue = interval > self._overdue_interval
         if advertisement.is_goodbye or (overdue and preference is not Preference.BETTER):
             # The next advertisement would come after our own dead time: no use to wait for it. A goodbye

@@ -19,6 +19,10 @@ MISSED_TOO: Final = 2
 """From so many intervals of silence on, an advertisement must have been lost."""
 
 
+FOLLOWED_MAX: Final = 8
+"""How many masters of one family are told apart; a healthy group has one, and more than two are a forger's."""
+
+
 class MasterDown(NamedTuple):
     """The master has not been heard for the dead time.
 
@@ -53,6 +57,7 @@ class Listening:
         "_dead_time",
         "_deaf",
         "_either",
+        "_followed",
         "_heard_at",
         "_hold_down",
         "_outbox",
@@ -87,6 +92,8 @@ class Listening:
         self._worse_since: int | None = None
         self._deaf = config.sealing is Sealing.ENFORCE
         self._believing_from: int | None = None
+        # Masters no worse than we are, each with the instant up to which it counts.
+        self._followed: dict[Family, dict[IPAddress, int]] = {family: {} for family in Family}
         self.peer: IPAddress | None = None
 
     @property
@@ -118,6 +125,8 @@ class Listening:
         self.peer = peer
         self._peers.clear()
         self._silent.clear()
+        for followed in self._followed.values():
+            followed.clear()
         for rejected in self._rejected.values():
             rejected.clear()
         self._worse_since = None
@@ -177,14 +186,33 @@ class Listening:
         for other, rejected in self._rejected.items():
             if rejected and (other is family or not self._either):
                 rejected.clear()
+        patience = self._patience(interval, preference)
         if preference is not Preference.WORSE:
             self._worse_since = None
-        elif self._worse_since is None:
-            self._worse_since = now
+            self._follow(peer, family, now + patience)
+        else:
+            if self._worse_since is None:
+                self._worse_since = now
+            self._followed[family].pop(peer, None)
         self._timers.cancel(Timer.MASTER_LEAVING)
         self._heard_at[family] = now
-        due = self._hold_down.not_before(now + self._patience(interval, preference))
-        self._timers.set(MASTER_DOWN[family], due)
+        self._timers.set(MASTER_DOWN[family], self._hold_down.not_before(now + patience))
+
+    def follows_another(self, peer: IPAddress, family: Family, now: int) -> bool:
+        """Return whether a master that is no worse than we are is heard, and it is not this one.
+
+        Args:
+            peer: who was heard just now.
+            family: over which.
+            now: nanoseconds.
+        """
+        return any(other != peer and now < until for other, until in self._followed[family].items())
+
+    def _follow(self, peer: IPAddress, family: Family, until: int) -> None:
+        followed = self._followed[family]
+        if len(followed) >= FOLLOWED_MAX and peer not in followed:
+            del followed[min(followed, key=lambda other: followed[other])]
+        followed[peer] = until
 
     def worse_for(self, now: int) -> int | None:
         """Return for how long the master has been worse than we are, in nanoseconds; None if it is not.

@@ -1,0 +1,480 @@
+"""What the checks know of a world: who is in which state, who has which address, who certainly hears whom.
+
+States are those that nodes report; everything else is what the world shows: addresses, links, cuts, processes.
+The checks derive their bounds from what is here: present intervals, latencies, lateness of timers, and the
+instant from which nothing has disturbed a host any more.
+"""
+
+from dataclasses import dataclass, field
+from typing import Final, final
+
+from carpsim.faults import CableConditions, ClockDrift, Fault, LateTimer, Stop, SwitchOver
+from carpsim.host import Host, Machine
+from carpsim.host_network import LEASE_LATENESS
+from carpsim.scenario import HostSettings
+from carpsim.segment import Segment, Snooping
+from carpsim.world import World
+from triocarp.core import (
+    Cause,
+    Effect,
+    EffectFailed,
+    Event,
+    HoldAddresses,
+    Hook,
+    IPAddress,
+    IPInterface,
+    Link,
+    LinkChanged,
+    ReleaseAddresses,
+    Sealing,
+    State,
+    StateChanged,
+    StopRequested,
+    Transport,
+    VirtualHostConfig,
+)
+from triocarp.core.back_off import FIRST, LONGEST
+from triocarp.core.events import WallClockChanged
+from triocarp.core.preference import Standing
+from triocarp.core.timing import SECOND, advertisement_interval, lease_seconds
+
+MOST_DEMOTED: Final = 240
+"""The advskew of a demoted host, in every dialect that expresses demotion by it."""
+
+_MILLION: Final = 1_000_000
+
+
+@final
+@dataclass(slots=True, kw_only=True, eq=False)
+class Member:
+    """One virtual host on one simulated host.
+
+    Attributes:
+        host: which.
+        config: of the virtual host.
+        segment: where it is.
+        state: as its node reported last; INIT while no daemon runs.
+        holds: its virtual addresses that are on the interface now, each with the instant at which it came.
+        leaving: whether its daemon has been asked to leave, and waits for its scripts.
+        excused: the instant up to which it may have an address though it is not master: a release was refused, or
+            another program put it there.
+    """
+
+    host: Host
+    config: VirtualHostConfig
+    segment: Segment
+    state: State = State.INIT
+    holds: dict[IPAddress, int] = field(default_factory=dict[IPAddress, int])
+    leaving: bool = False
+    excused: int = -1
+
+    @property
+    def label(self) -> str:
+        """How its interface is called among the stations of the segment."""
+        return f"{self.host.name}:{self.config.interface}"
+
+    @property
+    def active(self) -> bool:
+        """Whether its daemon runs, and does not stand still."""
+        return self.host.running and not self.host.paused
+
+    @property
+    def carries(self) -> bool:
+        """Whether the others can reach its machine: its cable carries frames, and its kernel is not frozen."""
+        interface = self.host.network.interface(self.config.interface)
+        return interface is not None and interface.carries and not self.host.network.frozen
+
+    @property
+    def standing(self) -> Standing:
+        """What it counts as now, with demotion; while no daemon runs, as it is configured."""
+        node = self.host.node
+        if node is None:
+            return Standing(0, self.config.interval)
+        return node.virtual_hosts[self.config.interface, self.config.vhid].standing
+
+    @property
+    def interval(self) -> int:
+        """Nanoseconds from one of its advertisements to the next now, with demotion."""
+        return self.standing.interval or self.config.interval
+
+    @property
+    def lease(self) -> int:
+        """The longest lease of its addresses, nanoseconds: that of a demoted host, whose interval is the longest.
+
+        See `triocarp.core.timing.lease_seconds`.
+        """
+        config = self.config
+        slowest = advertisement_interval(config.advbase_s, max(config.advskew, MOST_DEMOTED))
+        return lease_seconds(slowest, config.dead_time) * SECOND
+
+    def has_leased(self, address: IPAddress) -> bool:
+        """Return whether the kernel will take an address off by itself: not what another program put there.
+
+        Args:
+            address: a virtual one.
+        """
+        interface = self.host.network.interface(self.config.interface)
+        if interface is None:
+            return False
+        return any(interface.leases[variant] is not None for variant in interface.variants_of(address))
+
+
+@final
+class Situation:
+    """What the checks of one world know of it.
+
+    Args:
+        world: it; hosts need not be there yet.
+
+    Attributes:
+        world: it.
+        members: all virtual hosts, by host, interface and VHID.
+        groups: those that have a segment and a VHID in common.
+        inactive_since: the instant at which a host's daemon ended or stood still; hosts whose daemon is active are
+            not in it.
+        disturbed: the instant up to which something happened to a host that may have made it lose advertisements,
+            or wait; it may be in the future.
+        components: of each group, as `carpsim.checks.calm` found them and when; a disturbance clears it.
+        drift_ppm: the most that any clock was ever faster or slower than the world.
+    """
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.members: dict[tuple[str, str, int], Member] = {}
+        self.groups: dict[tuple[str, int], list[Member]] = {}
+        self.inactive_since: dict[str, int] = {}
+        self.disturbed: dict[str, int] = {}
+        self.components: dict[tuple[str, int], tuple[int, list[list[Member]] | None]] = {}
+        self.drift_ppm = 0
+        self._transits: dict[str, int] = {}
+        self._by_host: dict[str, dict[tuple[str, int], Member]] = {}
+        self._failures: dict[Member, int] = {}
+        self._wall_offsets: dict[str, int] = {}
+        self._lateness: dict[str, int] = {}
+        self._runs: dict[str, int] = {}
+
+    def begin(self) -> None:
+        """Take note of the hosts, which are there now and have not started."""
+        for settings in self.world.scenario.hosts:
+            if not isinstance(settings, HostSettings):
+                continue  # the bounds are carpd's; what a ucarp does is seen by what it makes carpd do
+            host = self.world.carpd(settings.name)
+            self.drift_ppm = max(self.drift_ppm, abs(settings.drift_ppm))
+            self._lateness[host.name] = host.wake_up.longest
+            self.inactive_since[host.name] = self.disturbed[host.name] = self._runs[host.name] = 0
+            for config in host.config.virtual_hosts:
+                segment = self.world.segments[settings.segments[config.interface]]
+                member = Member(host=host, config=config, segment=segment)
+                self.members[host.name, config.interface, config.vhid] = member
+                self._by_host.setdefault(host.name, {})[config.interface, config.vhid] = member
+                self.groups.setdefault((segment.name, config.vhid), []).append(member)
+
+    # What is asked.
+
+    def of_host(self, name: str) -> tuple[Member, ...]:
+        """Return all virtual hosts of a host.
+
+        Args:
+            name: of the host.
+        """
+        return tuple(self._by_host.get(name, {}).values())
+
+    def at_label(self, label: str, vhid: int) -> Member | None:
+        """Return the virtual host behind a station, or None if it has none of that VHID.
+
+        Args:
+            label: of the station.
+            vhid: its number.
+        """
+        host, _, interface = label.partition(":")
+        return self.members.get((host, interface, vhid))
+
+    def transit(self, segment: Segment) -> int:
+        """Return the most time that a frame takes from one station to another, nanoseconds.
+
+        Args:
+            segment: of both.
+        """
+        known = self._transits.get(segment.name)
+        if known is None:
+            inward = max((port.inward.conditions.longest for port in segment.ports), default=0)
+            known = inward + max((port.outward.conditions.longest for port in segment.ports), default=0)
+            self._transits[segment.name] = known
+        return known
+
+    def latency(self, member: Member) -> int:
+        """Return the most time that an advertisement takes to a virtual host, nanoseconds.
+
+        Over unicast the sender may have to ask for the receiver's MAC before: that is two frames more.
+
+        Args:
+            member: who receives it.
+        """
+        frames = 3 if member.config.transport is Transport.UNICAST else 1
+        return frames * self.transit(member.segment)
+
+    def lateness(self, host: Host) -> int:
+        """Return how late a host's timer is at most, nanoseconds.
+
+        Args:
+            host: whose.
+        """
+        return self._lateness[host.name]
+
+    def drift_of(self, duration: int) -> int:
+        """Return by how much a duration differs on the worst clock, nanoseconds, rounded up.
+
+        Args:
+            duration: nanoseconds on a host's clock.
+        """
+        return -(-duration * self.drift_ppm // (_MILLION - self.drift_ppm)) if self.drift_ppm else 0
+
+    def patience(self, member: Member, slowest: int) -> int:
+        """Return for how long a backup waits for the next advertisement at most, nanoseconds.
+
+        Its dead time; or longer for a better master that advertises more rarely than that: with advbase 0
+        ``ratio * interval``, else 5/4 of the interval (`triocarp.core.listening`).
+
+        Args:
+            member: the backup.
+            slowest: the longest interval in its group, nanoseconds.
+        """
+        config = member.config
+        others = config.dead_ratio * slowest if config.advbase_s == 0 else slowest + slowest // 4
+        return max(config.dead_time, others if config.advbase_s == 0 or slowest >= config.dead_time else 0)
+
+    def hears(self, sender: str, receiver: str, segment: Segment) -> bool:
+        """Return whether every frame from one station certainly reaches another.
+
+        Args:
+            sender: its label.
+            receiver: its label.
+            segment: of both.
+        """
+        now = self.world.engine.now
+        here, there = segment.port(sender), segment.port(receiver)
+        return (
+            segment.connects(sender, receiver)
+            and here.station.carries
+            and there.station.carries
+            and here.inward.conditions.is_lossless
+            and there.outward.conditions.is_lossless
+            and now >= here.forwards_from
+            and now >= there.forwards_from
+            and not segment.has_rules
+            and segment.snooping is not Snooping.STRICT
+        )
+
+    def connected(self, one: Member, other: Member) -> bool:
+        """Return whether two virtual hosts certainly hear each other, and so form one component.
+
+        Args:
+            one: of a group.
+            other: of the same group.
+        """
+        if not (one.carries and other.carries):
+            return False
+        if one.host.network.refuses("send") or other.host.network.refuses("send"):
+            return False
+        segment = one.segment
+        return (
+            self.hears(one.label, other.label, segment)
+            and self.hears(other.label, one.label, segment)
+            and self._believe_each_other(one, other)
+        )
+
+    def _believe_each_other(self, one: Member, other: Member) -> bool:
+        """Return whether neither takes the other's seals for stale: their wall clocks agree."""
+        judging = [member for member in (one, other) if member.config.sealing is Sealing.ENFORCE]
+        if not judging:
+            return True
+        readings = [
+            member.host.clock.read(self.world.engine.now) + (member.host.wall_offset or 0)
+            for member in (one, other)
+        ]
+        window = min(member.config.seal_window for member in judging)
+        return abs(readings[0] - readings[1]) + self.transit(one.segment) < window
+
+    # What happens.
+
+    def disturb(self, host: str | None, until: int) -> None:
+        """Take note that something happens to a host, or to all.
+
+        Args:
+            host: its name; None for all.
+            until: the instant up to which it does.
+        """
+        self.components.clear()
+        self._transits.clear()
+        for name in self.disturbed if host is None else (host,):
+            self.disturbed[name] = max(self.disturbed[name], until)
+
+    def take_fault(self, fault: Fault, now: int) -> None:
+        """Take note of a fault that has just happened or ended.
+
+        Args:
+            fault: it.
+            now: the instant.
+        """
+        host: str | None = getattr(fault, "host", None)
+        until = now
+        match fault:
+            case CableConditions():
+                # What is on the way may have been sent under the conditions before.
+                segment = self.world.segments[fault.segment]
+                worst = max(
+                    (conditions.longest for conditions in (fault.inward, fault.outward) if conditions is not None),
+                    default=0,
+                )
+                until = now + self.transit(segment) + worst
+            case LateTimer():
+                before = self._lateness[fault.host]
+                self._lateness[fault.host] = fault.wake_up.longest
+                until = now + max(before, fault.wake_up.longest)
+            case ClockDrift():
+                self.drift_ppm = max(self.drift_ppm, abs(fault.drift_ppm))
+            case SwitchOver():
+                until = now + fault.hold_down
+            case _:
+                pass
+        self.disturb(host, until)
+
+    def take_process_change(self, host: Host, now: int) -> None:
+        """Take note that a daemon started, ended, stood still or went on.
+
+        Args:
+            host: whose.
+            now: the instant.
+        """
+        if host.runs != self._runs[host.name]:
+            self._runs[host.name] = host.runs
+            self._configure_anew(host)
+        if host.running and not host.paused:
+            self.inactive_since.pop(host.name, None)
+        else:
+            self.inactive_since.setdefault(host.name, now)
+        if not host.running:
+            for member in self.of_host(host.name):
+                member.state = State.INIT
+                member.leaving = False
+                self._failures.pop(member, None)
+        self._wall_offsets.pop(host.name, None)
+        self.disturb(host.name, now)
+
+    def _configure_anew(self, host: Host) -> None:
+        for config in host.config.virtual_hosts:
+            member = self._by_host[host.name].get((config.interface, config.vhid))
+            if member is not None:
+                member.config = config
+
+    def take_event(self, host: Host, event: Event, now: int) -> None:
+        """Take note of an event that makes a host wait.
+
+        Args:
+            host: whose node was told.
+            event: not a packet, nor a timer.
+            now: the instant.
+        """
+        match event:
+            case LinkChanged():
+                for member in self.of_host(host.name):
+                    waits = member.config.hold_down if event.link is Link.UP else 0
+                    self.disturb(host.name, now + waits)
+                    self.disturb(host.name, member.segment.port(member.label).forwards_from)
+            case StopRequested():
+                for member in self.of_host(host.name):
+                    member.leaving = True
+                self.disturb(host.name, now)
+            case WallClockChanged():
+                self._take_wall_clock(host, event.offset, now)
+            case EffectFailed(effect=HoldAddresses(interface=interface, vhid=vhid)):
+                member = self._by_host[host.name][interface, vhid]
+                failures = self._failures[member] = self._failures.get(member, 0) + 1
+                # Each wait is twice as long as the one before, see `triocarp.core.back_off`.
+                self.disturb(host.name, now + min(FIRST << (failures - 1), LONGEST))
+            case EffectFailed(effect=ReleaseAddresses(interface=interface, vhid=vhid)):
+                member = self._by_host[host.name][interface, vhid]
+                member.excused = max(member.excused, now + member.lease + LEASE_LATENESS)
+                self.disturb(host.name, now)
+            case _:
+                self.disturb(host.name, now)
+
+    def _take_wall_clock(self, host: Host, offset: int, now: int) -> None:
+        """Take note of a clock that was set: who enforces seals believes nobody for a while.
+
+        ``2 * window + dead time``, see `VirtualHost`.
+        """
+        before = self._wall_offsets.get(host.name)
+        self._wall_offsets[host.name] = offset
+        self.disturb(host.name, now)
+        for member in self.of_host(host.name):
+            config = member.config
+            if config.sealing is Sealing.ENFORCE and (before is None or abs(offset - before) > config.seal_window):
+                waits = 2 * config.seal_window + config.dead_time
+                self.disturb(host.name, now + waits + self.drift_of(waits))
+
+    def take_effect(self, host: Host, effect: Effect) -> tuple[Member, State] | None:
+        """Take note of what a node answered; return the virtual host and its old state if that has changed.
+
+        Args:
+            host: whose node.
+            effect: it.
+        """
+        if type(effect) is not StateChanged:
+            return None
+        member = self._by_host[host.name][effect.interface, effect.vhid]
+        old, member.state = member.state, effect.new
+        if effect.cause is Cause.ADDRESS_FAILURE and member not in self._failures:
+            # Somebody takes the addresses away again and again.
+            self._failures[member] = 1
+            self.disturb(host.name, self.world.engine.now + FIRST)
+        return member, old
+
+    def take_address(
+        self, host: Machine, interface: str, address: IPInterface, now: int, *, present: bool
+    ) -> Member | None:
+        """Take note of an address that came or went; return whose it is if it is virtual.
+
+        Args:
+            host: where.
+            interface: which.
+            address: which.
+            now: the instant.
+            present: whether it is there now.
+        """
+        for member in self.of_host(host.name):
+            if member.config.interface == interface and any(
+                address.ip == virtual.ip for virtual in member.config.addresses
+            ):
+                if present:
+                    member.holds.setdefault(address.ip, now)
+                else:
+                    member.holds.pop(address.ip, None)
+                return member
+        return None
+
+
+def script_time(member: Member, hook: Hook) -> int:
+    """Return how long a script of a virtual host takes at most, nanoseconds; 0 if there is none.
+
+    Args:
+        member: whose.
+        hook: which.
+    """
+    exists = member.config.up_hook if hook is Hook.UP else member.config.down_hook
+    script = member.host.scripts.get(hook)
+    if not exists or script is None:
+        return 0
+    return script.duration.longest
+
+
+def end_of(fault: Fault) -> int | None:
+    """Return how long after it happened a fault ends, nanoseconds; None if it does not.
+
+    Args:
+        fault: any.
+    """
+    duration: int | None = getattr(fault, "duration", None)
+    if isinstance(fault, Stop):
+        return fault.restart_after
+    return duration if duration is not None else getattr(fault, "restart_after", None)

@@ -1,0 +1,98 @@
+"""``carpsim run``: one scenario, what happened in it, and whether that was what its file expects."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Final
+
+from carpsim.library import load_scenario
+from carpsim.mistakes import ScenarioError
+from carpsim.outcome import Outcome, count, first_difference, run_scenario, tell, trace_of
+from carpsim.report import render
+from carpsim.scenario import Scenario
+from carpsim.trace import Digest, Trace
+
+NAME: Final = "run"
+HELP: Final = "run a scenario, and say what happened"
+
+STATUS_UNEXPECTED: Final = 1
+"""Exit status if something was not as the scenario expects."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what it can be told; see `carpsim.main.Command`.
+
+    Args:
+        parser: of the subcommand.
+    """
+    parser.add_argument("scenario", metavar="SCENARIO", help="a name that `carpsim list` shows, or a file")
+    parser.add_argument("--seed", type=int, metavar="N", help="of all that is left to chance")
+    parser.add_argument("--trace", type=Path, metavar="FILE", help="write everything that happens there")
+    parser.add_argument("--report", type=Path, metavar="FILE", help="write a page for a browser there")
+    parser.add_argument(
+        "--check-determinism", action="store_true", help="run it twice, and show the first line that differs"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run it, and tell; see `carpsim.main.Command`.
+
+    Args:
+        arguments: as they were read.
+    """
+    scenario = loaded(NAME, arguments.scenario, arguments.seed)
+    if arguments.check_determinism:
+        return _check_determinism(scenario)
+    outcome = _run(scenario, arguments.trace)
+    if arguments.report is not None:
+        arguments.report.write_text(render(outcome.recording), encoding="utf-8")
+    for line in tell(outcome.recording):
+        sys.stdout.write(f"{line}\n")
+    return _judge(scenario, outcome)
+
+
+def loaded(command: str, name_or_path: str, seed: int | None) -> Scenario:
+    """Return a scenario.
+
+    Args:
+        command: who asks.
+        name_or_path: as it was typed.
+        seed: as it was typed; None for the scenario's own.
+
+    Raises:
+        SystemExit: there is none, or its file has mistakes.
+    """
+    try:
+        return load_scenario(name_or_path, seed=seed)
+    except ScenarioError as error:
+        raise SystemExit(f"carpsim {command}: {error}") from None
+
+
+def _run(scenario: Scenario, trace: Path | None) -> Outcome:
+    if trace is None:
+        return run_scenario(scenario)
+    with trace.open("w", encoding="ascii", newline="\n") as file:
+        return run_scenario(scenario, Trace(file.write))
+
+
+def _judge(scenario: Scenario, outcome: Outcome) -> int:
+    expected, missed = len(scenario.expectations), outcome.shortfalls
+    if expected:
+        sys.stdout.write(f"\n{count(expected, 'expectation')}, {len(missed) or 'none'} of them not met\n")
+    for sentence in missed:
+        sys.stdout.write(f"    {sentence}\n")
+    return STATUS_UNEXPECTED if missed else 0
+
+
+def _check_determinism(scenario: Scenario) -> int:
+    lines = trace_of(scenario)
+    found = first_difference(lines, trace_of(scenario))
+    if found is not None:
+        number, one, other = found
+        sys.stdout.write(f"the traces of two runs differ in line {number}:\n  {one}\n  {other}\n")
+        return STATUS_UNEXPECTED
+    digest = Digest()
+    for line in lines:
+        digest(line)
+    sys.stdout.write(f"two runs have the same trace of {len(lines)} lines, SHA-256 {digest.hexdigest()}\n")
+    return 0

@@ -1,0 +1,182 @@
+"""Each check holds for the sound core, and catches a core that is broken in the way that it is about."""
+
+from dataclasses import replace
+
+import pytest
+
+from carpsim.checks import CHECKS, Bound, Checks, Verdict, violated
+from carpsim.conditions import Conditions, IndependentLoss
+from carpsim.distribution import Constant
+from carpsim.faults import (
+    AddressPut,
+    CableConditions,
+    Crash,
+    Deafness,
+    Demotion,
+    Fault,
+    LinkLoss,
+    Partition,
+    Pause,
+    Stop,
+    SwitchOver,
+)
+from carpsim.host import Script
+from carpsim.neighbour_cache import LINUX
+from carpsim.scenario import Scenario
+from carpsim.trace import Digest, Trace
+from carpsim.world import World
+from triocarp.core import FREEBSD, UCARP, Dialect, Hook
+from triocarp.core.timing import SECOND
+
+from . import mutants
+from .small_worlds import PLAIN, VIRTUAL_ADDRESS, scenario, verdicts_of
+
+MILLISECOND = SECOND // 1000
+SPLIT = Partition(at=8 * SECOND, parts=(("a",), ("b", "client-1")), duration=8 * SECOND + 300 * MILLISECOND)
+KILL = Crash(at=8 * SECOND, host="a")
+STOP = Stop(at=8 * SECOND, host="a", restart_after=8 * SECOND)
+FREEZE = Pause(at=8 * SECOND, host="a", duration=8 * SECOND)
+
+CASES: tuple[tuple[str, mutants.Mutant, Scenario], ...] = (
+    ("one-holder", mutants.never_yields, scenario(SPLIT)),
+    ("one-holder", mutants.yields_late, scenario(SPLIT)),
+    ("one-holder", mutants.yields_late, scenario(Stop(at=8 * SECOND, host="a", restart_after=SECOND))),
+    ("one-holder", mutants.never_releases, scenario(STOP)),
+    ("one-holder", mutants.leases_for_ever, scenario(KILL)),
+    ("silent-outside-master", mutants.announces_as_backup, scenario()),
+    ("silent-outside-master", mutants.advertises_as_backup, scenario()),
+    ("silent-outside-master", mutants.holds_as_backup, scenario()),
+    ("release-before-goodbye", mutants.goodbye_before_release, scenario(STOP)),
+    ("release-before-goodbye", mutants.never_releases, scenario(SwitchOver(at=8 * SECOND, host="a"))),
+    ("lease-honoured", mutants.leases_for_ever, scenario(KILL)),
+    ("lease-honoured", mutants.kernel_keeps_leases, scenario(KILL)),
+    ("lease-honoured", mutants.leases_for_ever, scenario(FREEZE)),
+    ("lease-honoured", mutants.never_renews, scenario()),
+    ("no-orphan", mutants.never_releases, scenario(SPLIT)),
+    ("no-orphan", mutants.never_releases, scenario(STOP)),
+    ("announces-in-time", mutants.never_announces, scenario()),
+    ("no-flapping", mutants.preempts_its_better, scenario()),
+    ("no-flapping", mutants.impatient, scenario(config=replace(PLAIN, preempt=False))),
+    ("one-master", mutants.never_times_out, scenario(KILL)),
+    ("one-master", mutants.never_yields, scenario(SPLIT)),
+    ("preferred-master", mutants.never_preempts, scenario(STOP)),
+    ("clients-served", mutants.announces_another_mac, scenario(STOP, neighbours=LINUX)),
+    ("clients-served", mutants.never_times_out, scenario(KILL)),
+)
+"""A check, a mutant that it must catch, and the scenario in which it shows."""
+
+
+def name_of(value: object) -> str:
+    """Return how a parameter is called."""
+    return getattr(value, "__name__", None) or (value if isinstance(value, str) else "")
+
+
+@pytest.mark.parametrize(("check", "mutant", "what"), CASES, ids=name_of)
+def test_check_catches_its_mutant(
+    check: str, mutant: mutants.Mutant, what: Scenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sound core passes all checks, with something to judge; the broken one violates the check."""
+    sound = verdicts_of(what)
+    assert violated(sound.values()) == ()
+    assert sound[check].judged
+    mutant(monkeypatch)
+    broken = verdicts_of(what)[check]
+    assert not broken.held
+    assert broken.sentence
+    assert broken.formula
+
+
+def test_every_check_has_a_mutant() -> None:
+    """No check is without a proof that it can fail."""
+    assert {check for check, _, _ in CASES} == set(CHECKS)
+
+
+def test_bound_is_a_sum_of_named_terms() -> None:
+    """A bound shows its formula with its numbers, and what they make."""
+    bound = Bound((("interval", SECOND), ("latency", 50_000)))
+    assert bound.value == SECOND + 50_000
+    assert str(bound) == "interval 1 s + latency 50 us = 1.00005 s"
+    assert str(bound.plus(("lateness", 0))).endswith("lateness 0 = 1.00005 s")
+
+
+def test_verdict_says_what_where_and_when() -> None:
+    """A violation names its check, its instant, what happened, and the bound that did not hold."""
+    verdict = Verdict(
+        check="one-holder", held=False, judged=1, formula="latency 50 us", at=SECOND, sentence="a and b have it"
+    )
+    assert str(verdict) == "one-holder: violated at 1.000000000 s: a and b have it (bound: latency 50 us)"
+    assert violated([verdict]) == (verdict,)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Deafness(at=8 * SECOND, senders=("a",), receivers=("b",)),
+        CableConditions(at=8 * SECOND, outward=Conditions(loss=IndependentLoss(0.5))),
+    ],
+    ids=["deaf", "lossy"],
+)
+def test_what_loses_frames_for_good_is_not_judged(fault: Fault) -> None:
+    """Two masters that do not hear each other, or lose frames, are nobody's broken promise."""
+    assert violated(verdicts_of(scenario(fault, hosts=3)).values()) == ()
+
+
+def test_what_another_program_puts_there_is_taken_off() -> None:
+    """A backup has a second for that, which begins when it can learn of it."""
+    put = AddressPut(at=9 * SECOND, host="b", address=VIRTUAL_ADDRESS)
+    asleep = Pause(at=8 * SECOND, host="b", duration=3 * SECOND)
+    for what in (scenario(put), scenario(put, asleep)):
+        assert violated(verdicts_of(what).values()) == ()
+
+
+@pytest.mark.parametrize("hook", Hook)
+def test_scripts_are_part_of_the_bound(hook: Hook) -> None:
+    """A slow script delays announcements and goodbyes, and the bound grows by it."""
+    slow = Script(duration=Constant(2 * SECOND))
+    what = scenario(
+        STOP,
+        config=replace(PLAIN, up_hook=True, down_hook=True),
+        change=lambda host: replace(host, scripts={hook: slow}),
+    )
+    verdicts = verdicts_of(what)
+    assert violated(verdicts.values()) == ()
+    assert f"{hook.value} script 2 s" in verdicts["announces-in-time"].formula
+
+
+@pytest.mark.parametrize("fault", [SPLIT, KILL, STOP, FREEZE, LinkLoss(at=8 * SECOND, host="a", duration=SECOND)])
+@pytest.mark.parametrize("dialect", [PLAIN.dialect, FREEBSD], ids=lambda dialect: dialect.name)
+def test_sound_core_passes(fault: Fault, dialect: Dialect) -> None:
+    """Three hosts and two clients keep all promises through each fault."""
+    config = replace(PLAIN, dialect=dialect)
+    assert violated(verdicts_of(scenario(fault, hosts=3, clients=2, config=config)).values()) == ()
+
+
+def test_former_masters_last_word_makes_no_second_holder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two preempting hosts, and the last word of a third: only the better one has the address."""
+    slow = {Hook.DOWN: Script(duration=Constant(2 * SECOND))}
+    what = scenario(
+        Demotion(at=8 * SECOND, host="a", amount=100),
+        hosts=3,
+        config=replace(PLAIN, dialect=UCARP, down_hook=True),
+        change=lambda host: replace(host, scripts=slow),
+    )
+    assert violated(verdicts_of(what).values()) == ()
+    mutants.believes_everybody(monkeypatch)
+    assert not verdicts_of(what)["one-holder"].held
+
+
+def test_checks_change_nothing() -> None:
+    """A world that is checked has the same trace as one that is not."""
+    what = scenario(SPLIT, hosts=3)
+    digests: list[str] = []
+    for watchers in ((), (Checks(),)):
+        digest = Digest()
+        World(what, watchers=(Trace(digest), *watchers)).run()
+        digests.append(digest.hexdigest())
+    assert digests[0] == digests[1]
+
+
+def test_unknown_check_is_refused() -> None:
+    """A name that is no check's is a mistake."""
+    with pytest.raises(KeyError, match="one-hodler"):
+        Checks(["one-hodler"])

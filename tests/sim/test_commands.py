@@ -1,0 +1,80 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from carpsim.library import names, text_of
+from carpsim.main import main
+
+
+def test_run_tells_what_happened_and_that_it_was_expected(capsys: pytest.CaptureFixture[str]) -> None:
+    """Transitions with their reasons, who had the address when, outages, and expectations that are met."""
+    assert main(["run", "master-killed"]) == 0
+    told = capsys.readouterr().out
+    assert "BACKUP -> MASTER: no valid advertisement for 3.078 s from 10.0.0.1" in told
+    assert "*** crash, host a, power True" in told
+    assert "    b from 13.078 s to the end" in told
+    assert "user had 2 outages of 10.0.0.100" in told
+    assert "3 expectations, none of them not met" in told
+
+
+def test_run_tells_the_longest_of_many_outages(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A lossy network makes many outages of a probe; ten of them are told, the longest ones."""
+    file = tmp_path / "lossy.toml"
+    file.write_text(text_of("master-killed") + "\n[segment.lan]\noutward = { loss = 0.2 }\n")
+    main(["run", str(file)])
+    told = capsys.readouterr().out.partition("; the longest 10:\n")[2]
+    assert told.count("lost\n") == 10
+
+
+def test_run_fails_if_something_was_not_as_expected(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The exit status is 1, and the sentence says what was."""
+    file = tmp_path / "wrong.toml"
+    file.write_text(text_of("one-host") + '\n[[expect]]\ntype = "holders"\nat = "5s"\nhosts = []\n')
+    assert main(["run", str(file)]) == 1
+    assert "10.0.0.100 is on a at 5s, expected on nobody" in capsys.readouterr().out
+
+
+def test_run_writes_a_trace_and_a_page(tmp_path: Path) -> None:
+    """The trace is one JSON object a line, and the page stands alone."""
+    trace, page = tmp_path / "trace.jsonl", tmp_path / "page.html"
+    assert main(["run", "one-host", "--seed", "5", "--trace", str(trace), "--report", str(page)]) == 0
+    header = json.loads(trace.read_text().splitlines()[0])
+    assert (header["scenario"], header["seed"]) == ("one-host", 5)
+    assert "<title>" in page.read_text()
+
+
+def test_two_runs_are_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    """``--check-determinism`` runs twice, and says the digest of both."""
+    assert main(["run", "flapping-link", "--check-determinism"]) == 0
+    assert "two runs have the same trace of" in capsys.readouterr().out
+
+
+def test_mistakes_of_a_file_end_the_command(tmp_path: Path) -> None:
+    """Who runs a file with mistakes is told all of them."""
+    file = tmp_path / "wrong.toml"
+    file.write_text("durration = 5\n")
+    with pytest.raises(SystemExit, match=r"wrong\.toml:1: durration: there is no such key; did you mean duration"):
+        main(["run", str(file)])
+    with pytest.raises(SystemExit, match="no such file, and the library has: asymmetric-partition"):
+        main(["run", "no-such-scenario"])
+
+
+def test_list_has_a_line_for_each_scenario(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each line is a name and the first sentence of its description."""
+    assert main(["list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == list(names())
+
+
+def test_show_prints_the_file(capsys: pytest.CaptureFixture[str]) -> None:
+    """What is shown is the file, to be changed and run."""
+    assert main(["show", "one-host"]) == 0
+    assert capsys.readouterr().out == text_of("one-host")
+
+
+def test_report_draws_a_page(tmp_path: Path) -> None:
+    """The page has the name of the scenario."""
+    page = tmp_path / "page.html"
+    assert main(["report", "one-host", "-o", str(page)]) == 0
+    assert "one-host" in page.read_text()
