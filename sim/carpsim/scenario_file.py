@@ -79,7 +79,7 @@ drawn time from the beginning, if it is not told), and that after which there is
 TABLES: Final = (GROUP, "segment", "host", "client", "fault", "expect")
 TOP: Final = Table(
     Scenario,
-    apart=frozenset({"segments", "hosts", "clients", "faults", "expectations"}),
+    apart=frozenset({"segments", "hosts", "routers", "clients", "faults", "expectations"}),
     also=TABLES,
 )
 """What stands before the first table."""

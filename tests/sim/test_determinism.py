@@ -21,7 +21,7 @@ from triocarp.core.timing import SECOND
 ROOT: Final = Path(__file__).parents[2]
 SEEDS: Final = (3, 7, 22)
 PINNED_SEEDS: Final = range(20)
-PINNED: Final = "921f77f401387952db0041e3baea4b27cfebffc5650255a5330a1e921806baff"
+PINNED: Final = "a26c5129e6bb0549f934d30a2c891c9d4ab5098a90a2f172eb55e7578cad4a36"
 """Digest of the digests of some traces without their headers, which name the version. It is the same on every
 Python and every system; it changes when the core or the simulator decides anything in another way."""
 
@@ -33,14 +33,14 @@ print(*(digest_of(scenario(seed), seed) for seed in SEEDS))
 
 
 def lines_of(scenario: Scenario, seed: int) -> list[str]:
-    """Return the trace of a world, without its header."""
+    """Return the trace of a world, without the headers: its own, and those of the hosts' journals."""
     lines: list[str] = []
     World(scenario, seed=seed, watchers=(Trace(lines.append),)).run()
-    return lines[1:]
+    return [line for line in lines if '"triocarp":' not in line]
 
 
 def digest_of(scenario: Scenario, seed: int) -> str:
-    """Return the digest of the trace of a world, without its header."""
+    """Return the digest of the trace of a world, without the headers."""
     digest = Digest()
     for line in lines_of(scenario, seed):
         digest(line)

@@ -133,3 +133,18 @@ def test_alarm_that_moves_into_the_future_costs_nothing() -> None:
             steps += 1
         engine.run_until(second)
     assert steps <= 3600 // 30 + 1
+
+
+def test_what_shall_happen_next_comes_before_all_that_is_due() -> None:
+    """And several such things in the order of asking."""
+    engine = Engine()
+    done: list[str] = []
+    engine.at(0, done.append, "due")
+    engine.next(done.append, "one")
+    engine.next(done.append, "two")
+    assert engine.next_due == 0
+    engine.step()
+    assert done == ["one"]
+    engine.run_until(0)
+    assert done == ["one", "two", "due"]
+    assert engine.next_due is None

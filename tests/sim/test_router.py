@@ -15,7 +15,7 @@ from carpsim.router import Router
 from carpsim.scenario import ClientSettings, HostSettings, RouterSettings, Scenario, SegmentSettings
 from carpsim.segment import Segment
 from carpsim.world import World
-from triocarp.core import IPAddress, NodeConfig, State, Transport, VirtualHostConfig, ipv4, ipv6
+from triocarp.core import IPAddress, Link, NodeConfig, State, Transport, VirtualHostConfig, ipv4, ipv6
 from triocarp.core.timing import SECOND
 
 VIP = IPv4Interface("192.0.2.1/32")
@@ -223,3 +223,18 @@ def test_the_router_answers_for_its_own_addresses_only() -> None:
     interface.neighbours.resolve(IPv4Address("10.0.1.1"), found.append)
     wire.engine.run_until(60 * SECOND)
     assert found == [bytes.fromhex("020200000001")]
+
+
+def test_a_machine_forgets_its_neighbours_when_its_link_goes() -> None:
+    """And loses what waits for them; when the link is back it asks anew."""
+    wire = Wire()
+    interface = wire.here.interface("eth0")
+    assert interface is not None
+    gateway = IPv4Address("10.0.0.254")
+    assert len(wire.send(packet4())) == 1
+    assert interface.neighbours.lookup(gateway) is not None
+    wire.here.set_link("eth0", Link.NO_CARRIER)
+    assert interface.neighbours.lookup(gateway) is None
+    assert len(wire.send(packet4())) == 1, "lost"
+    wire.here.set_link("eth0", Link.UP)
+    assert len(wire.send(packet4())) == 2

@@ -94,7 +94,7 @@ class Calm:
                 ("interval", interval),
                 ("clock drift", situation.drift_of(patience + interval)),
                 ("timer lateness", 2 * max(situation.lateness(member.host) for member in group)),
-                ("latency", 2 * situation.transit(group[0].segment)),
+                ("latency", 2 * situation.latency(group[0])),
             )
         )
 
@@ -112,7 +112,7 @@ class Calm:
         """Return whether a host is heard in time: neither timers nor latencies eat up the dead time."""
         situation = self._situation
         late = (
-            situation.transit(member.segment)
+            situation.latency(member)
             + situation.lateness(member.host)
             + situation.drift_of(member.config.dead_time)
         )

@@ -8,7 +8,7 @@ from carpsim.checks.situation import Member, Situation
 from carpsim.checks.verdict import Bound
 from carpsim.host import Host
 from carpsim.host_network import LEASE_LATENESS
-from triocarp.core import IPAddress, Transport
+from triocarp.core import IPAddress
 
 Pair: TypeAlias = tuple[Member, Member]
 
@@ -28,8 +28,7 @@ class OneHolder(Check):
 
     A daemon that was killed or stands still cannot release; its kernel does, ``lease + lateness of the kernel``
     after the daemon's end. Only then does the window begin. A release that the kernel refuses is excused up to the
-    end of the lease, too. Where hosts advertise to peers, a latency may be three: ARP asks for the peer, and is
-    answered, before the first advertisement can go.
+    end of the lease, too.
     """
 
     NAME: ClassVar = "one-holder"
@@ -78,7 +77,7 @@ class OneHolder(Check):
 
     def _deadline(self, pair: Pair, since: int) -> tuple[int, Bound]:
         situation = self.situation
-        latency = self._way(pair)
+        latency = ("latency", situation.latency(pair[0]))
         excused = max(since, *(self._excused_until(member) for member in pair))
         interval = min(pair, key=lambda member: member.standing).interval
         after_disturbance = Bound(
@@ -86,20 +85,12 @@ class OneHolder(Check):
                 ("interval", interval),
                 ("clock drift", situation.drift_of(interval)),
                 ("timer lateness", max(situation.lateness(member.host) for member in pair)),
-                *latency,
+                latency,
             )
         )
-        direct = Bound(latency)
-        undisturbed = excused + direct.value, direct
+        undisturbed = excused + latency[1], Bound((latency,))
         begin = max(self._disturbed(pair), excused if excused > since else 0)
         return max(undisturbed, (begin + after_disturbance.value, after_disturbance), key=lambda end: end[0])
-
-    def _way(self, pair: Pair) -> tuple[tuple[str, int], ...]:
-        """Return what an advertisement of one needs to the other: to a peer, ARP may have to ask first."""
-        transit = self.situation.transit(pair[0].segment)
-        if all(member.config.transport is not Transport.UNICAST for member in pair):
-            return (("latency", transit),)
-        return (("ARP's question and answer", 2 * transit), ("latency", transit))
 
     def _disturbed(self, pair: Pair) -> int:
         return max(self.situation.disturbed[member.host.name] for member in pair)

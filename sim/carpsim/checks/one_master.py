@@ -46,7 +46,7 @@ class OneMaster(Check):
         bound = self._calm.settling(group)
         if self.engine.now > since + bound.value:
             # Preempting takes a frame's way until there is one again.
-            latency = self.situation.transit(member.segment)
+            latency = self.situation.latency(member)
             self.engine.at(self.engine.now + latency + 1, self._look, key)
         elif self._count(group):
             self._settled[key] = since + bound.value - self.engine.now

@@ -30,6 +30,7 @@ from triocarp.core import (
     State,
     StateChanged,
     StopRequested,
+    Transport,
     VirtualHostConfig,
 )
 from triocarp.core.back_off import FIRST, LONGEST
@@ -200,6 +201,17 @@ class Situation:
             known = inward + max((port.outward.conditions.longest for port in segment.ports), default=0)
             self._transits[segment.name] = known
         return known
+
+    def latency(self, member: Member) -> int:
+        """Return the most time that an advertisement takes to a virtual host, nanoseconds.
+
+        Over unicast the sender may have to ask for the receiver's MAC before: that is two frames more.
+
+        Args:
+            member: who receives it.
+        """
+        frames = 3 if member.config.transport is Transport.UNICAST else 1
+        return frames * self.transit(member.segment)
 
     def lateness(self, host: Host) -> int:
         """Return how late a host's timer is at most, nanoseconds.

@@ -189,7 +189,8 @@ class Listening:
         patience = self._patience(interval, preference)
         if preference is not Preference.WORSE:
             self._worse_since = None
-            self._follow(peer, family, now + patience)
+            # One who has missed an advertisement may be gone, and another one master with good reason.
+            self._follow(peer, family, now + min(patience, MISSED_TOO * interval))
         else:
             if self._worse_since is None:
                 self._worse_since = now
