@@ -61,11 +61,21 @@ def test_a_better_master_counts_until_it_is_silent_or_worse() -> None:
     better, worse = Peer(source=IPv4Address("10.0.0.7"), advskew=10), Peer(advskew=50)
     machine = Machine.listening(config)
     machine.feed(better.advertises(), after=SECOND)
-    assert hear(machine, worse, 3) == []
+    assert hear(machine, worse, 2) == []
     assert hear(machine, worse, 1)[0] == PREEMPTS
     machine = Machine.listening(config)
     machine.feed(better.advertises(), after=SECOND)
     assert machine.feed(replace(better, advskew=50).advertises(), after=SECOND)[0] == PREEMPTS
+
+
+def test_goodbye_of_a_successor_is_heeded_although_its_predecessor_has_not_timed_out_here() -> None:
+    """Who died has missed advertisements when another one has taken over; a slow backup does not wait for it."""
+    machine = Machine.listening(replace(PLAIN, advskew=200, dead_ratio=6))
+    dead, successor = Peer(source=IPv4Address("10.0.0.7"), advskew=10), Peer(advskew=50)
+    machine.feed(dead.advertises(), after=SECOND)
+    machine.feed(successor.advertises(), after=3 * SECOND)
+    machine.feed(successor.leaves(), after=SECOND // 2)
+    assert machine.run_for(SECOND // 10)[0] == "BACKUP -> MASTER: master will time out"
 
 
 def test_two_better_masters_count_both() -> None:
