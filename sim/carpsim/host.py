@@ -308,7 +308,11 @@ class Host:
         self.node_seed = stream_seed(self._seed, "host", self.name, "node", str(self.runs))
         node = Node(self.config, rng=random.Random(self.node_seed))  # noqa: S311 - it must repeat itself
         ports = Ports(
-            frames=self.network, addresses=self.network, hooks=self, reports=_SILENCE, journal=_Journal(self)
+            frames=self.network,
+            addresses=self.network,
+            hooks=self,
+            reports=_SILENCE,
+            journal=_Journal(self) if self._watchers else None,
         )
         self._runner = Runner(node, ports, clock=self._now)
         watched: dict[str, tuple[IPInterface, ...]] = {}
