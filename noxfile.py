@@ -108,6 +108,6 @@ def mutate(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure us and our peers in the same run, and print the tables: daemons, and the core's calls."""
-    install(session, "bench")
+    """Measure us and our peers in the same run, and print the tables: daemons, the core's calls, the simulator."""
+    install(session, "bench", extras="sim")
     session.run("python", "-m", "tests.bench", *session.posargs)

@@ -309,7 +309,11 @@ class Host:
         self.node_seed = stream_seed(self._seed, "host", self.name, "node", str(self.runs))
         self._node = Node(self.config, rng=random.Random(self.node_seed))  # noqa: S311 - it must repeat itself
         ports = Ports(
-            frames=self.network, addresses=self.network, hooks=self, reports=_SILENCE, journal=_Journal(self)
+            frames=self.network,
+            addresses=self.network,
+            hooks=self,
+            reports=_SILENCE,
+            journal=_Journal(self) if self._watchers else None,
         )
         self._loop = self._make_loop(
             self._engine, self.clock, self._node, ports, late=self._lateness, stopped=self._stopped

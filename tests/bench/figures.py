@@ -55,6 +55,14 @@ class Figure(enum.Enum):
     HEAR_SEALED = "hears its master, sealed, us"
     SEND = "a master's timer: it sends, us"
     SEND_SEALED = "a master's timer, sealed, us"
+    SPEED_2 = "deliveries, 2 hosts, 1/s"
+    SPEED_10 = "deliveries, 10 hosts, 1/s"
+    SPEED_100 = "deliveries, 100 hosts, 1/s"
+    SPEED_1000 = "deliveries, 1 000 hosts, 1/s"
+    GROWTH_HOSTS = "one of 1 000 hosts : of 10"
+    GROWTH_TIME = "10 times the time costs, times"
+    MEMORY = "memory for 1 000 hosts, MiB"
+    SWARM = "10 000 of a swarm on 2 cores, s"
 
 
 COUNTED: Final = frozenset({Figure.CUT_OFF_RUNS})
@@ -63,21 +71,25 @@ COUNTED: Final = frozenset({Figure.CUT_OFF_RUNS})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What a figure shall stay under, or not exceed.
+    """What a figure shall stay under, not exceed, or go beyond.
 
     Attributes:
         median: For the median; None for no target.
         greatest: For the greatest; None for no target.
+        beyond: What the median shall be more than; None for no target.
         exclusive: Whether the limits themselves are too much.
     """
 
     median: float | None = None
     greatest: float | None = None
+    beyond: float | None = None
     exclusive: bool = True
 
     def met(self, spread: Spread) -> bool:
         """Tell whether measurements meet it."""
         pairs = ((spread.median, self.median), (spread.greatest, self.greatest))
+        if self.beyond is not None and spread.median <= self.beyond:
+            return False
         return all(
             value < limit or (value == limit and not self.exclusive) for value, limit in pairs if limit is not None
         )
@@ -85,4 +97,5 @@ class Target:
     def __str__(self) -> str:
         sign = "<" if self.exclusive else "<="
         parts = (("med", self.median), ("max", self.greatest))
-        return " ".join(f"{name}{sign}{limit:g}" for name, limit in parts if limit is not None)
+        texts = [f"{name}{sign}{limit:g}" for name, limit in parts if limit is not None]
+        return " ".join(texts if self.beyond is None else [*texts, f"med>{self.beyond:g}"])

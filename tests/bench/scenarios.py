@@ -6,7 +6,7 @@ import sys
 from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
-from tests.bench import attack, core_calls, footprint, leaving, load, many, takeover, two_holders
+from tests.bench import attack, core_calls, footprint, leaving, load, many, simulator, takeover, two_holders
 from tests.bench.carpd import Carpd
 from tests.bench.figures import Figure, Target
 from tests.bench.keepalived import Keepalived
@@ -40,11 +40,12 @@ class Scenario:
         name: For the command line.
         title: For the table; `{times}` stands for the repetitions, `{seconds}` for how long all of them take.
         play: Plays it.
-        figures: What it measures, and carpd's targets.
+        figures: What it measures, and our own targets.
         contenders: Who has a column in its table, by name.
+        subject: Whose targets they are: what is ours among the contenders.
         settings: What they must support to take part.
         only: Those that take part; all if empty.
-        ours: What is measured of carpd alone.
+        ours: What is measured of the subject alone.
         together: Whether all are measured at the same time, by one call of `play`.
         alone: Whether nothing else may run meanwhile.
         seconds: About how long a repetition takes with the slowest.
@@ -57,6 +58,7 @@ class Scenario:
     figures: Mapping[Figure, Target | None]
     _: KW_ONLY
     contenders: Mapping[str, Contender] = field(default_factory=lambda: IMPLEMENTATIONS)
+    subject: str = OURS
     settings: Settings = DEFAULT
     only: tuple[str, ...] = ()
     ours: frozenset[Figure] = frozenset()
@@ -76,7 +78,7 @@ class Scenario:
 
     def admits(self, contender: Contender, figure: Figure | None = None) -> bool:
         """Tell whether somebody can take part, and be measured in a figure."""
-        if figure in self.ours and contender.name != OURS:
+        if figure in self.ours and contender.name != self.subject:
             return False
         return contender.name in (self.only or self.contenders) and contender.supports(self.settings)
 
@@ -159,6 +161,16 @@ _CORE: Final[Targets] = {
     Figure.HEAR_SEALED: Target(median=10),
     Figure.SEND: None,
     Figure.SEND_SEALED: None,
+}
+_SIMULATOR: Final[Targets] = {
+    Figure.SPEED_2: Target(beyond=500_000),
+    Figure.SPEED_10: Target(beyond=500_000),
+    Figure.SPEED_100: None,
+    Figure.SPEED_1000: Target(beyond=300_000),
+    Figure.GROWTH_HOSTS: None,
+    Figure.GROWTH_TIME: None,
+    Figure.MEMORY: Target(greatest=200),
+    Figure.SWARM: Target(median=60),
 }
 
 SCENARIOS: Final = (
@@ -323,6 +335,19 @@ SCENARIOS: Final = (
         together=True,
         alone=True,
         seconds=4,
+    ),
+    Scenario(
+        "simulator",
+        "one master, advbase 1, and its backups in virtual time: real frames, digests verified",
+        simulator.simulate,
+        _SIMULATOR,
+        contenders=simulator.SIMULATORS,
+        subject=simulator.OURS.name,
+        ours=frozenset({Figure.SWARM}),
+        together=True,
+        alone=True,
+        seconds=60,
+        most=simulator.REPETITIONS_MOST,
     ),
 )
 BY_NAME: Final = {scenario.name: scenario for scenario in SCENARIOS}

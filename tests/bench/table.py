@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from tests.bench.figures import COUNTED
-from tests.bench.scenarios import OURS
 from tests.bench.spread import FOREVER, Spread
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ def lines(scenarios: Sequence[Scenario], results: Results, repetitions: int) -> 
         yield scenario.heading(repetitions)
         for figure, target in scenario.figures.items():
             cells = [_cell(scenario, one, figure, results) for one in columns.values()]
-            ours = results.samples.get((scenario.name, OURS, figure))
+            ours = results.samples.get((scenario.name, scenario.subject, figure))
             verdict = "" if target is None or not ours else _verdict(target, ours)
             yield _line(f"  {figure.value}", *cells, "" if target is None else str(target), verdict)
 

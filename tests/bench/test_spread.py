@@ -29,6 +29,8 @@ def test_a_spread_reads_well(measurements: list[float], text: str) -> None:
         (Target(median=2, exclusive=False), True, "med<=2"),
         (Target(greatest=4), False, "max<4"),
         (Target(median=0.3, greatest=10), False, "med<0.3 max<10"),
+        (Target(beyond=1.5), True, "med>1.5"),
+        (Target(beyond=2), False, "med>2"),
     ],
 )
 def test_a_target_is_met_by_what_stays_within_all_its_limits(target: Target, met: bool, text: str) -> None:

@@ -122,6 +122,18 @@ REFUSED: Final = {
 }
 
 
+@pytest.mark.parametrize("earlier", ["as it is", "IP options"])
+@pytest.mark.parametrize(("packet", "reason"), REFUSED.values(), ids=REFUSED)
+def test_a_master_that_was_believed_has_no_credit(earlier: str, packet: bytes, reason: DropReason) -> None:
+    """What is refused is refused from a peer, too, that was believed just now: nothing of that is remembered."""
+    host = hears(ACCEPTED[earlier])
+
+    host.feed(read_datagram("eth0", packet), after=SECOND // 2)
+
+    assert host.statistics.heard == {PEER: 1}
+    assert [drop.reason for drop in host.dropped()] == [reason]
+
+
 @every_dialect
 @pytest.mark.parametrize("packet", ACCEPTED.values(), ids=ACCEPTED)
 def test_what_others_accept_is_accepted(dialect: Dialect, packet: bytes) -> None:

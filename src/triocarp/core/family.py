@@ -28,4 +28,4 @@ def family_of(address: IPAddress | IPInterface) -> Family:
     Args:
         address: with or without a prefix length.
     """
-    return Family.IPV4 if address.version == Family.IPV4.value else Family.IPV6
+    return Family.IPV4 if isinstance(address, IPv4Address) else Family.IPV6  # an IPv4Interface is one as well

@@ -57,6 +57,7 @@ class Listening:
         "_dead_time",
         "_deaf",
         "_either",
+        "_families",
         "_followed",
         "_heard_at",
         "_hold_down",
@@ -80,6 +81,7 @@ class Listening:
     ) -> None:
         self._config = config
         self._dead_time = config.dead_time
+        self._families = tuple(config.sources)
         self._outbox = outbox
         self._statistics = statistics
         self._timers = timers
@@ -135,7 +137,7 @@ class Listening:
             self._outbox.notice(Notice.NO_WALL_CLOCK)
             return
         begun = now if self._believing_from is None else max(now, self._believing_from)
-        for family in self._config.sources:
+        for family in self._families:
             self._heard_at[family] = now
             self._timers.set(MASTER_DOWN[family], self._hold_down.not_before(begun + self._dead_time))
 
@@ -249,7 +251,7 @@ class Listening:
 
         Not when their dead timers expire: a master that is lost falls silent over all of them, one by one.
         """
-        for family in self._config.sources:
+        for family in self._families:
             silent = family is not heard and self._timers.due(MASTER_DOWN[family]) is None
             if silent and family not in self._silent:
                 self._silent.add(family)

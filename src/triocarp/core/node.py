@@ -10,6 +10,7 @@
 import heapq
 import random
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from typing import assert_never, final
 
@@ -43,6 +44,9 @@ from triocarp.core.virtual_host import HostEvent, VirtualHost
 
 _TOLD_BY_THE_STATE = frozenset({DemotionCause.LINK, DemotionCause.ADDRESS_FAILURE})
 """Causes that a host which is alone in its group tells of by its change of state."""
+
+_parse = lru_cache(maxsize=8)(advertisement.parse)
+"""Hosts that are simulated together hear the same bytes: the first that does parses them for all."""
 
 
 @final
@@ -109,6 +113,8 @@ class Node:
             self._hosts[host_config.interface, host_config.vhid] = host
         self._interfaces = frozenset(host.interface for host in config.virtual_hosts)
         self._in_order = tuple(self._hosts.values())
+        # The only virtual host, as most nodes have one; its deadline is the node's, and nothing is kept in order.
+        self._alone = self._in_order[0] if len(self._in_order) == 1 else None
         self._place = {host: place for place, host in enumerate(self._in_order)}
         # Deadlines with the place of their virtual host; those that no longer hold are passed over.
         self._deadlines: list[tuple[int, int]] = []
@@ -272,6 +278,8 @@ class Node:
     # Deadlines.
 
     def _note_deadline(self, host: VirtualHost) -> None:
+        if self._alone is not None:
+            return
         deadline = host.deadline
         if deadline is not None:
             heapq.heappush(self._deadlines, (deadline, self._place[host]))
@@ -287,6 +295,8 @@ class Node:
     @property
     def next_due(self) -> VirtualHost | None:
         """The virtual host with the earliest deadline, the first in the configuration of equal ones."""
+        if self._alone is not None:
+            return self._alone if self._alone.deadline is not None else None
         while self._deadlines:
             deadline, place = self._deadlines[0]
             host = self._in_order[place]
@@ -297,6 +307,8 @@ class Node:
 
     def _due(self, now: int) -> list[VirtualHost]:
         """Return the virtual hosts whose deadline has come, in the order of the configuration."""
+        if self._alone is not None:
+            return [host for host in self._in_order if host.deadline is not None and host.deadline <= now]
         places: set[int] = set()
         while (host := self.next_due) is not None and host.deadline is not None and host.deadline <= now:
             places.add(heapq.heappop(self._deadlines)[1])
@@ -315,7 +327,7 @@ class Node:
         if packet.interface not in self._interfaces:
             return self._drop(packet, DropReason.BAD_INTERFACE)
         try:
-            heard = advertisement.parse(packet.payload)
+            heard = _parse(packet.payload)
         except advertisement.MalformedAdvertisementError as error:
             host = self._hosts.get((packet.interface, error.vhid)) if error.vhid else None
             if host is None:

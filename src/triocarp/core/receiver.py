@@ -77,6 +77,8 @@ class Receiver:
         "_diagnosing_since",
         "_judge",
         "_keyring",
+        "_last_destination",
+        "_last_source",
         "_own",
         "_own_packed",
         "_peers",
@@ -98,6 +100,9 @@ class Receiver:
         self._own_packed = frozenset(address.packed for address in self._own)
         self._destinations_packed = frozenset(address.packed for address in self._destinations)
         self._peers_packed = None if self._peers is None else frozenset(peer.packed for peer in self._peers)
+        # Of the last packet whose header was as it must be.
+        self._last_source: IPAddress | None = None
+        self._last_destination: IPAddress | None = None
         self._any_ttl = config.routed_peers
         self._unsealed_peers = frozenset(config.unsealed_peers)
         self._judge: SealJudge | None = None
@@ -125,6 +130,23 @@ class Receiver:
             now: nanoseconds.
             offset: nanoseconds from `now` to the wall clock; None while that is unknown.
         """
+        source, destination = packet.source, packet.destination
+        # One master is heard for hours, and who reads packets gives its address as the same object each time;
+        # addresses are hashed and compared in Python, slowly.
+        if source is not self._last_source or destination is not self._last_destination or packet.ttl != TTL:
+            wrong = self._judge_header(packet)
+            if wrong is not None:
+                return wrong
+            self._last_source, self._last_destination = source, destination
+        key = self._keyring.key_of(advertisement.counter, advertisement.digest)
+        if key is None:
+            return Judgement(self._diagnose(packet, advertisement, now))
+        if self._config.sealing is Sealing.OFF:
+            return Judgement(None, key) if key else _BELIEVED
+        return self._judge_seal(packet, advertisement, None if offset is None else now + offset, key)
+
+    def _judge_header(self, packet: PacketReceived) -> Judgement | None:
+        """Return why a packet is dropped for its IP header; None if it is not."""
         if packet.ttl != TTL and not self._any_ttl:
             return _BAD_TTL
         if packet.source in self._own:
@@ -135,12 +157,7 @@ class Receiver:
             return _BAD_DESTINATION
         if self._peers is not None and packet.source not in self._peers:
             return _BAD_SOURCE
-        key = self._keyring.key_of(advertisement.counter, advertisement.digest)
-        if key is None:
-            return Judgement(self._diagnose(packet, advertisement, now))
-        if self._config.sealing is Sealing.OFF:
-            return Judgement(None, key) if key else _BELIEVED
-        return self._judge_seal(packet, advertisement, None if offset is None else now + offset, key)
+        return None
 
     def is_flooded(self, now: int) -> bool:
         """Return whether so many packets were signed by nobody that no more get a closer look at present.

@@ -1,6 +1,5 @@
 """Feeds a node and carries out its effects: the few lines that the daemon and the simulator have in common."""
 
-from collections import deque
 from collections.abc import Callable
 from typing import assert_never, final
 
@@ -56,19 +55,22 @@ class Runner:
         Returns:
             The instant by which `TimerExpired` must be fed, or None.
         """
-        pending: deque[Event] = deque((event,))
-        while pending:
-            if self._clock is not None and self._latest is not None:
-                now = max(now, self._latest)
-            self._latest = now
-            told = pending.popleft()
-            effects = self.node.handle(told, now)
-            if self._ports.journal is not None:
-                self._ports.journal.record(now, told, effects)
-            failures = self._carry_out(effects, now)
+        failures = self._tell(event, now)
+        while failures:
             # What failed last is told first: no goodbye may overtake the news that the release before it failed.
-            pending.extendleft(reversed(failures))
+            failures = self._tell(failures[0], now) + failures[1:]
         return self.node.deadline
+
+    def _tell(self, event: Event, now: int) -> list[EffectFailed]:
+        """Tell the node one thing, do what it asks for, and return what failed of it."""
+        latest = self._latest
+        if self._clock is not None and latest is not None and latest > now:
+            now = latest
+        self._latest = now
+        effects = self.node.handle(event, now)
+        if self._ports.journal is not None:
+            self._ports.journal.record(now, event, effects)
+        return self._carry_out(effects, now) if effects else []
 
     def _carry_out(self, effects: tuple[Effect, ...], decided_at: int) -> list[EffectFailed]:
         failures: list[EffectFailed] = []
