@@ -92,6 +92,40 @@ def test_defends_at_most_once_a_second() -> None:
     assert machine.feed(WORSE.advertises(), after=1) == ["notice: WORSE_MASTER", "announce"]
 
 
+def test_defence_that_came_too_soon_is_made_up_for() -> None:
+    """A rival announces after its advertisement, and so after our defence: a second later we do again."""
+    machine = Machine.master(CONFIG)
+    machine.run_for(10 * SECOND)
+    machine.feed(WORSE.advertises(), after=SECOND // 10)
+    begin = machine.now
+    machine.feed(WORSE.advertises(), after=SECOND // 10)
+    machine.feed(WORSE.leaves(), after=SECOND // 10)
+    assert "announce" not in machine.run_until(begin + SECOND - 1)
+    assert machine.run_until(begin + SECOND) == ["announce"]
+    assert "announce" not in machine.run_for(SECOND)
+
+
+def test_defence_that_is_due_is_said_once() -> None:
+    """What is heard at the instant at which one is due brings one announcement, the next a second later."""
+    machine = Machine.master(CONFIG)
+    machine.run_for(10 * SECOND)
+    for after in (SECOND // 10, SECOND // 2, SECOND // 2):
+        machine.feed(WORSE.advertises(), after=after)
+    machine.record.deeds.clear()
+    assert "announce" not in machine.run_for(SECOND // 2)
+
+
+def test_who_leaves_makes_up_for_nothing() -> None:
+    """Never while leaving: another host has the address then."""
+    machine = Machine.master(CONFIG)
+    machine.run_for(10 * SECOND)
+    machine.feed(WORSE.advertises(), after=SECOND // 10)
+    machine.feed(WORSE.advertises(), after=SECOND // 10)
+    machine.feed(BETTER.advertises(), after=SECOND // 10)
+    assert machine.state is State.BACKUP
+    assert "announce" not in machine.run_for(SECOND)
+
+
 def test_goodbye_of_another_leaves_a_master_alone() -> None:
     """A master that hears a goodbye hears a worse master (1.8), that leaves: no reason to warn."""
     machine = Machine.master(CONFIG)

@@ -62,13 +62,13 @@ class AnnouncementSchedule:
         self._announced_at = now
         return True
 
-    def defend(self, now: int) -> bool:
-        """Take note of a worse master, and return whether to announce against it.
+    def defend(self, now: int) -> int:
+        """Take note of a worse master, and return when to announce against it: now, or as soon as may be.
 
         Args:
             now: nanoseconds.
         """
         if self._defended_at is not None and now < self._defended_at + DEFENCE_INTERVAL:
-            return False
+            return self._defended_at + DEFENCE_INTERVAL
         self._defended_at = now
-        return True
+        return now

@@ -203,10 +203,24 @@ class Hearing:
 
     def _defend(self, peer: IPAddress, now: int, *, stays: bool) -> None:
         """Announce against another master; only one that does not just yield or leave is worth a word."""
-        if self._announcing.defend(now):
-            if stays:
-                self._outbox.notice(Notice.WORSE_MASTER, peer=peer)
-            self._mastership.announce(now)
+        due = self._announcing.defend(now)
+        if due > now:
+            # Its own announcement may have come after ours; clients would be with it until we announce again.
+            self._timers.set(Timer.DEFENCE, due)
+            return
+        self._timers.cancel(Timer.DEFENCE)
+        if stays:
+            self._outbox.notice(Notice.WORSE_MASTER, peer=peer)
+        self._mastership.announce(now)
+
+    def defend_again(self, now: int) -> None:
+        """Announce because of another master that was heard too soon after the last time.
+
+        Args:
+            now: nanoseconds.
+        """
+        self._announcing.defend(now)
+        self._mastership.announce(now)
 
     def expire_rivals(self, now: int) -> None:
         """Take note that the time has come at which another master counts as silent.

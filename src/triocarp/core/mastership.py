@@ -198,7 +198,7 @@ class Mastership:
             detail: more words about the cause.
         """
         self.enter(cause, peer=peer, detail=detail)
-        self._timers.cancel(Timer.ADVERTISEMENT, Timer.OTHER_MASTER)
+        self._timers.cancel(Timer.ADVERTISEMENT, Timer.OTHER_MASTER, Timer.DEFENCE)
         self._announcing.end()
         self._send_errors.leave()
         self._watch.leave(peer, now)

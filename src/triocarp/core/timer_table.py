@@ -20,6 +20,7 @@ class Timer(enum.IntEnum):
     ADVERTISEMENT = enum.auto()
     RELEASE = enum.auto()
     OTHER_MASTER = enum.auto()
+    DEFENCE = enum.auto()
 
 
 MASTER_DOWN = {Family.IPV4: Timer.MASTER_DOWN_IPV4, Family.IPV6: Timer.MASTER_DOWN_IPV6}

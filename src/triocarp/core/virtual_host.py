@@ -242,6 +242,8 @@ class VirtualHost:
                 self._mastership.part(now)
             case Timer.BACK_OFF:
                 self._demotion.set(DemotionCause.ADDRESS_FAILURE, self.config.name, 0)
+            case Timer.DEFENCE:
+                self._hearing.defend_again(now)
             case Timer.OTHER_MASTER:
                 self._hearing.expire_rivals(now)
             case _:
