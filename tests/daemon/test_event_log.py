@@ -130,6 +130,26 @@ def test_a_dropped_packet_is_told_once_in_an_interval(reason: DropReason) -> Non
     assert told_of(later, first) == "10 more"
 
 
+def test_nothing_comes_behind_the_last_line() -> None:
+    """What was held back is told before the end is."""
+    book = Book()
+    book.tell(*[drop(DropReason.BAD_AUTHENTICATION)] * 3)
+    *held, last = book.tell(Stopped())
+    assert len(held) == 1
+    assert "(2 like it" in held[0]
+    assert last == "[INFO] stopped: every virtual host has left"
+
+
+def test_each_change_of_demotion_is_told_at_once() -> None:
+    """The last line about it is what the host counts for now."""
+    book = Book()
+    worse = Noticed(interface="eth0", vhid=7, notice=Notice.DEMOTED, detail="demoted by 240")
+    better = Noticed(interface="eth0", vhid=7, notice=Notice.RECOVERED, detail="not demoted")
+    lines = book.tell(*[worse, better] * 3)
+    assert len(lines) == 6
+    assert "better" in lines[-1]
+
+
 def test_packets_that_were_dropped_together_count_each() -> None:
     """A report of many says how many, and stands for as many when it is held back."""
     book = Book()

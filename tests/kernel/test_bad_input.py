@@ -44,6 +44,16 @@ def test_an_interface_that_does_not_exist_is_refused(site: Site) -> None:
     assert line == "carpd: -i/--interface eth7: no such interface; there are: lo, eth0"
 
 
+@pytest.mark.parametrize(("name", "why"), [("none/journal", "No such file or directory"), (".", "Is a directory")])
+def test_a_journal_that_cannot_be_written_is_refused(site: Site, name: str, why: str) -> None:
+    """Before anything starts, with the path and the system's reason."""
+    before = traces(site.one)
+    journal = site.directory / name
+    line = refusal(site, site.carpd(site.one, "--journal", journal), before)
+
+    assert line == f"carpd: journal {journal}: {why}"
+
+
 def test_a_source_address_of_another_host_is_refused(site: Site) -> None:
     """The line says which the interface has; with --nomcast it does not matter, as for ucarp."""
     before = traces(site.one)

@@ -190,8 +190,9 @@ class EventLog:
                     kind = (report.reason, None)  # a flood may claim any VHID
                     level = Level.DEBUG if quiet else Level.WARNING
                     self._repeated(instant, level, kind, report, report.count)
-            case Noticed(notice=Notice.HOOK_FAILED):
-                # Each script has a line when it begins, and so it may have one when it fails.
+            case Noticed(notice=Notice.HOOK_FAILED | Notice.DEMOTED | Notice.RECOVERED):
+                # Each script has a line when it begins, and so it may have one when it fails. And whoever reads
+                # what a host counts for wants to know what it is now: told late it would be another's opposite.
                 self._compose(instant, Level.WARNING, self._whose(report) + explain(report))
             case Noticed():
                 self._repeated(instant, Level.WARNING, (report.notice, report.vhid), report)
@@ -199,6 +200,7 @@ class EventLog:
                 # The core reports each of them once.
                 self._compose(instant, Level.WARNING, self._whose(report) + explain(report))
             case Stopped():
+                self._tell_held_back(list(self._held_back))  # nothing comes behind the last line
                 self._compose(instant, Level.INFO, f"stopped: {explain(report)}")
             case _:
                 assert_never(report)

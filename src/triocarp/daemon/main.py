@@ -96,6 +96,8 @@ def _run(settings: Settings) -> int:
     except PortError as error:
         log.line(Level.ERROR, str(error))
         return STATUS_START
+    except starting.StartError:
+        raise
     except Exception:  # noqa: BLE001 - whatever it was, the operator shall read it, and the status shall tell
         log.line(Level.ERROR, f"a bug in carpd, please report it:\n{traceback.format_exc()}")
         return STATUS_BUG
@@ -141,7 +143,10 @@ async def _serve(settings: Settings, log: EventLog, early: list[int]) -> None:
         if settings.journal is not None:
             from triocarp.daemon import journalling  # noqa: PLC0415 - it takes 40 ms to load, and few want it
 
-            journal = journalling.begin(settings.journal, settings.node, seed, log)
+            try:
+                journal = journalling.begin(settings.journal, settings.node, seed, log)
+            except OSError as error:
+                raise starting.StartError(f"journal {settings.journal}: {error.strerror}") from None
             stack.callback(journal.close)  # last, so that the leaving stands in it
         node = Node(settings.node, rng=random.Random(seed))  # noqa: S311 - so that the journal can be replayed
         kernel = stack.enter_context(KernelHost(settings.node.virtual_hosts, trouble=trouble))
