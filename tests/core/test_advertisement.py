@@ -159,8 +159,9 @@ def test_refusal_says_why(position: int, value: int, reason: DropReason) -> None
 
 @given(addresses=st.lists(st.binary(min_size=4, max_size=4), min_size=1, max_size=20), has_password=st.booleans())
 @example(addresses=[bytes((192, 0, 2, octet)) for octet in range(7)], has_password=False)
+@example(addresses=[bytes((192, 0, 2, octet)) for octet in range(5)], has_password=False)
 def test_vrrp_2_is_foreign(addresses: list[bytes], has_password: bool) -> None:
-    """A VRRPv2 advertisement is foreign, whatever its length, even where its first 36 bytes look like CARP."""
+    """A VRRPv2 advertisement is foreign, also one of 36 bytes, and one whose first 36 look like CARP."""
     packet = vrrp(VRRP_V2, addresses, authentication_data=b"password" if has_password else bytes(8))
     assert reason_to_refuse(packet) is DropReason.FOREIGN
 

@@ -169,6 +169,23 @@ def test_takeovers_far_apart_are_no_turns() -> None:
         assert hear(machine, *[A] * 5, *[B] * 5, apart=SECOND) == []
 
 
+@pytest.mark.parametrize("end", ["goodbye", "silence"])
+def test_master_that_comes_back_and_goes_again_soon_takes_no_turns(end: str) -> None:
+    """B stands in for A, A comes back for a moment and leaves or dies: nobody was master beside another."""
+    machine = Machine.listening(OURS)
+    done = hear(machine, A, A, A, *[B] * 2, apart=SECOND)
+    done += hear(machine, A, B, apart=SECOND // 1000)  # it preempts, and B says its last word
+    done += hear(machine, A, apart=SECOND)
+    if end == "goodbye":
+        done += machine.feed(A.leaves(), after=SECOND // 10)
+        done += hear(machine, B, apart=SECOND // 1000)
+    else:
+        done += hear(machine, B, apart=3 * SECOND - 1)
+    done += hear(machine, *[B] * 4, apart=SECOND)
+    assert "two masters" not in done
+    assert machine.reports(TwoMasters) == []
+
+
 def test_third_master_begins_anew() -> None:
     """With a third one the turns of the two before are over; those that were told end."""
     machine = Machine.listening(OURS)

@@ -173,7 +173,9 @@ class Hearing:
     ) -> None:
         family, interval = family_of(peer), advertisement.interval or ADVSKEW_UNIT
         self._listening.hear(peer, family, interval, preference, now)
-        if not advertisement.is_goodbye:
+        if advertisement.is_goodbye:
+            self._watch.hear_goodbye(peer)
+        else:
             self._watch.hear_as_backup(peer, interval, now)
         if self._hold_down.holds(now) or self._listening.follows_another(peer, family, now):
             return  # the last word of a former master, or its goodbye, is no reason to take over from a good one

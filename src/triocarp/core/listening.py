@@ -14,10 +14,7 @@ from triocarp.core.reports import Notice
 from triocarp.core.sealing import Sealing
 from triocarp.core.statistics import Statistics
 from triocarp.core.timer_table import MASTER_DOWN, Timer, TimerTable
-
-MISSED_TOO: Final = 2
-"""From so many intervals of silence on, an advertisement must have been lost."""
-
+from triocarp.core.timing import MISSED_TOO
 
 FOLLOWED_MAX: Final = 8
 """How many masters of one family are told apart; a healthy group has one, and more than two are a forger's."""

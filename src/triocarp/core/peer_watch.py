@@ -14,6 +14,7 @@ from typing import Final, final
 from triocarp.core.family import Family, IPAddress, family_of
 from triocarp.core.outbox import Outbox
 from triocarp.core.statistics import Statistics
+from triocarp.core.timing import MISSED_TOO
 
 BESIDE_US: Final = 2
 """From how many advertisements of another master over one family on, one soon after the other, a master counts two
@@ -57,8 +58,10 @@ class _Turns:
 
     peer: IPAddress
     heard: int
+    interval: int
     other: IPAddress | None = None
     other_heard: int = 0
+    other_interval: int = 0
     since: int = 0
     count: int = 0
 
@@ -231,22 +234,38 @@ class PeerWatch:
                 self._end_turns(silent)
         turns = self._turns.get(family)
         if turns is None:
-            self._turns[family] = _Turns(peer, now)
+            self._turns[family] = _Turns(peer, now, interval)
             return
+        # Until it is told, one lost advertisement is enough to doubt that there are two: a host that stood in for
+        # another one may be replaced by it, and soon stand in for it again.
+        is_told = self._told is not None and family in self._told.families
         if peer == turns.peer:
-            turns.heard = now
-            if turns.other is not None and now - turns.other_heard >= dead_time:
+            turns.heard, turns.interval = now, interval
+            patience = dead_time if is_told else MISSED_TOO * turns.other_interval
+            if turns.other is not None and now - turns.other_heard >= patience:
                 self._end_turns(family)
             return
-        if peer == turns.other:
+        if peer == turns.other and (is_told or now - turns.heard < MISSED_TOO * turns.interval):
             turns.count += 1
         else:
             self._end_turns(family)
             turns.count, turns.since = 1, now
         turns.peer, turns.other = peer, turns.peer
         turns.heard, turns.other_heard = now, turns.heard
+        turns.interval, turns.other_interval = interval, turns.interval
         if turns.count >= TURNS:
             self._tell_turns(family, peer, turns.other, turns.since)
+
+    def hear_goodbye(self, peer: IPAddress) -> None:
+        """Take note, while we are backup, that a master leaves: who speaks after it is its successor.
+
+        Args:
+            peer: who.
+        """
+        family = family_of(peer)
+        if family in self._turns:
+            self._end_turns(family)
+            del self._turns[family]
 
     def rest(self) -> None:
         """Take note that nobody is master that we could hear: we become it, or leave."""

@@ -10,6 +10,9 @@ SECOND = 1_000_000_000
 ADVSKEW_UNIT = SECOND // 256
 """One unit of advskew, 1/256 s, in nanoseconds."""
 
+MISSED_TOO = 2
+"""From so many intervals of silence on, an advertisement must have been lost."""
+
 
 def advertisement_interval(advbase_s: int, advskew: int) -> int:
     """Return the time from one advertisement to the next, in nanoseconds.
