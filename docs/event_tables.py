@@ -205,7 +205,11 @@ class Trial:
         packet = read_datagram("eth0", effect.packet)
         assert isinstance(packet, PacketReceived), "it is ours"  # noqa: S101 - a mistake in the core
         said = packet.payload
-        words = "advertise" if effect.saying is Saying.REGULAR else "last advertisement"
+        words = {
+            Saying.REGULAR: "advertise",
+            Saying.LAST: "last advertisement",
+            Saying.CONCESSION: "last advertisement",
+        }[effect.saying]
         # Bytes 2 and 4 of the header: the advskew, and OpenBSD's demotion.
         worse = [f"advskew {said[2]}"] * (said[2] != ADVSKEW) + [f"demotion {said[4]}"] * (said[4] > 0)
         return f"{words} with {' and '.join(worse)}" if worse else words
@@ -421,6 +425,9 @@ _CHOICES: Final[dict[str, Callable[[Dialect], str]]] = {
     "ties": lambda dialect: dialect.tie_rule.value,
     "yielding": lambda dialect: (
         "one more advertisement" if dialect.last_advertisement_on_yield else "without a word"
+    ),
+    "yielding on a tie": lambda dialect: (
+        "one more advertisement, of one advskew more" if dialect.concedes_tie else "without a word"
     ),
     "demotion": lambda dialect: dialect.demotion_style.value,
 }

@@ -145,6 +145,7 @@ def test_dialect_is_as_specified(dialect: Dialect) -> None:
     ucarp = dialect.name == "ucarp"
     assert dialect.families == ({Family.IPV4} if ucarp else set(Family))
     assert dialect.addresses_max == (1 if ucarp else 255)
+    assert dialect.concedes_tie == (dialect.name == "carpd")
     assert dialect.zero_interval_is_least == dialect.name.startswith("openbsd")
 
 

@@ -296,7 +296,7 @@ def test_goodbye_has_the_dialects_bytes(config: VirtualHostConfig, amount: int) 
 
 @every_dialect
 def test_last_word_is_said_only_where_the_dialect_has_one(dialect: Dialect) -> None:
-    """On yielding to a better master ucarp and carpd advertise once more, no BSD does, and nobody on a tie."""
+    """On yielding to a better master ucarp and carpd advertise once more, no BSD does; on a tie only carpd."""
     better = replace(speaking(dialect), advskew=10)
     host = Host.master(better)
     yielding = host.hear(Heard(config=better, advskew=9))
@@ -304,7 +304,10 @@ def test_last_word_is_said_only_where_the_dialect_has_one(dialect: Dialect) -> N
     assert expected == [sent.saying for sent in sent_in(yielding)]
     assert [(1, 10)] * len(expected) == [(said.advbase_s, said.advskew) for said in said_in(yielding)]
     tied = replace(better, source=IPv4Address("10.0.0.200"))
-    assert not sent_in(Host.master(tied).hear(Heard(config=tied, advskew=10)))
+    conceding = Host.master(tied).hear(Heard(config=tied, advskew=10))
+    expected = [Saying.CONCESSION] if dialect is CARPD else []
+    assert expected == [sent.saying for sent in sent_in(conceding)]
+    assert [(1, 11)] * len(expected) == [(said.advbase_s, said.advskew) for said in said_in(conceding)]
 
 
 # What does not depend on the dialect.

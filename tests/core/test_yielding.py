@@ -1,7 +1,7 @@
 """Two masters hear each other: who yields, what it says, and what the other does."""
 
 from dataclasses import replace
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 
@@ -9,7 +9,7 @@ from triocarp.core import OPENBSD, UCARP, DemotionRequested, State, StateChanged
 from triocarp.core.advertisement import parse
 from triocarp.core.timing import SECOND
 
-from .hosts import OWN_SOURCE, PLAIN, Machine, Peer
+from .hosts import DUAL, OWN_SOURCE, PLAIN, Machine, Peer
 
 YIELDS = "MASTER -> BACKUP: more frequent advertisement received"
 TIE_LOST = "MASTER -> BACKUP: equal advertisement received"
@@ -61,6 +61,46 @@ def test_tie_is_lost_by_the_receiver_where_the_dialect_says_so() -> None:
     """In a BSD's dialect whoever hears the other yields, also with the lower address."""
     machine = Machine.master(replace(CONFIG, dialect=replace(UCARP, tie_rule=TieRule.RECEIVER_YIELDS)))
     assert machine.feed(EQUAL.advertises()) == [TIE_LOST, "release"]
+
+
+def tied(own: str, *, down_hook: bool = False) -> Machine:
+    """Return one of two equal masters of the dialect carpd."""
+    source6 = IPv6Address(f"fe80::{own}")
+    config = replace(DUAL, advskew=240, source=IPv4Address(f"10.0.0.{own}"), source6=source6, down_hook=down_hook)
+    return Machine.master(config)
+
+
+def test_tie_is_conceded_where_all_hosts_are_ours() -> None:
+    """The winner hears that there was another master, and announces: its clients have the address again."""
+    loser = tied("9")
+    winning = Peer.of(loser.configs[0], IPv4Address("10.0.0.4"), advskew=240)
+    assert loser.feed(winning.advertises()) == [TIE_LOST, "release", "advertise", "advertise"]
+    winner = tied("4")
+    conceding = Peer.of(winner.configs[0], IPv4Address("10.0.0.9"))
+    for _, frame in loser.record.frames[-2:]:
+        said = parse(frame[34:] if frame[12:14] == b"\x08\x00" else frame[54:])
+        assert (said.advbase_s, said.advskew) == (1, 241)
+    done = winner.feed(conceding.packet(conceding.payload(advskew=241)))
+    assert done == ["notice: WORSE_MASTER", "announce", "announce"]
+    assert winner.state is State.MASTER
+
+
+def test_concession_does_not_win_the_tie_of_the_other_family() -> None:
+    """Who loses over IPv4 may have the lower IPv6 address: the winner hears a worse master over both."""
+    winner = tied("4")
+    conceding = Peer.of(winner.configs[0], IPv6Address("fe80::1"))
+    assert "announce" in winner.feed(conceding.packet(conceding.payload(advskew=241)))
+    assert winner.state is State.MASTER
+
+
+@pytest.mark.parametrize(("advskew", "is_said"), [(239, True), (240, True), (241, False)])
+def test_concession_waits_for_the_down_script(advskew: int, is_said: bool) -> None:
+    """It is said to the winner, and not to a worse master that has come meanwhile, which would yield."""
+    loser = tied("9", down_hook=True)
+    winning = Peer.of(loser.configs[0], IPv4Address("10.0.0.4"), advskew=240)
+    assert loser.feed(winning.advertises()) == [TIE_LOST, "release", "run down"]
+    loser.feed(winning.packet(winning.payload(advskew=advskew)), after=1)
+    assert loser.end_hook() == ["advertise"] * 2 * is_said
 
 
 @pytest.mark.parametrize(

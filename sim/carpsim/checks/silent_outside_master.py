@@ -31,6 +31,8 @@ class SilentOutsideMaster(Check):
             destinations = len(member.config.destinations)
             last = member.config.dialect.last_advertisement_on_yield
             self._words[member, Saying.LAST] = destinations if last else 0
+            concedes = member.config.dialect.concedes_tie
+            self._words[member, Saying.CONCESSION] = destinations if concedes else 0
             self._words[member, Saying.GOODBYE] = destinations
 
     def asked(self, member: Member, effect: Effect) -> None:

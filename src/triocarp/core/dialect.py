@@ -132,6 +132,8 @@ class Dialect:
         tie_rule: who yields when two masters are equal.
         last_advertisement_on_yield: whether a master that yields to a strictly better one sends one more
             advertisement when it has released its addresses; the winner then announces once more.
+        concedes_tie: the same for a master that yields on a tie; its advertisement counts as one advskew worse
+            than it is, or the winner might take it for a reason to yield.
         counter_style: how the 64-bit counter goes on.
         demotion_style: how a demoted host says so.
         demotion_weight: how much one cause adds to the demotion, where nothing else is asked for.
@@ -154,6 +156,7 @@ class Dialect:
     silence: Silence
     tie_rule: TieRule
     last_advertisement_on_yield: bool
+    concedes_tie: bool
     counter_style: CounterStyle
     demotion_style: DemotionStyle
     demotion_weight: int
@@ -180,6 +183,7 @@ UCARP: Final = Dialect(
     silence=Silence.OF_BOTH_FAMILIES,
     tie_rule=TieRule.LOWER_LAST_OCTET,
     last_advertisement_on_yield=True,
+    concedes_tie=False,
     counter_style=CounterStyle.FOLLOWS_PEER,
     demotion_style=DemotionStyle.SUPPRESSED,
     demotion_weight=240,
@@ -193,6 +197,7 @@ CARPD: Final = replace(
     addresses_max=_ADDRESSES_MAX,
     source_mac=SourceMac.VIRTUAL,
     advskew_most=254,
+    concedes_tie=True,
     demotion_style=DemotionStyle.ADDED,
 )
 """Groups in which every host runs triocarp: any set of addresses, and the choices that cost the least outage.
@@ -219,6 +224,7 @@ FREEBSD: Final = Dialect(
     silence=Silence.OF_EITHER_FAMILY,
     tie_rule=TieRule.RECEIVER_YIELDS,
     last_advertisement_on_yield=False,
+    concedes_tie=False,
     counter_style=CounterStyle.FOLLOWS_PEER,
     demotion_style=DemotionStyle.ADDED,
     demotion_weight=240,
@@ -265,6 +271,7 @@ OPENBSD: Final = Dialect(
     silence=Silence.OF_EITHER_FAMILY,
     tie_rule=TieRule.RECEIVER_YIELDS,
     last_advertisement_on_yield=False,
+    concedes_tie=False,
     counter_style=CounterStyle.CONSTANT,
     demotion_style=DemotionStyle.BYTE,
     demotion_weight=1,

@@ -25,10 +25,11 @@ class Hook(enum.Enum):
 
 @enum.unique
 class Saying(enum.Enum):
-    """What an advertisement is for. On the wire only the goodbye is different."""
+    """What an advertisement is for. On the wire only the goodbye and the concession are different."""
 
     REGULAR = "regular"
     LAST = "last"
+    CONCESSION = "concession"
     GOODBYE = "goodbye"
 
 

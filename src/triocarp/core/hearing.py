@@ -1,5 +1,7 @@
 """What a virtual host makes of what it hears: whom it believes, who is preferred, and what follows from that."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final, final
 
 from triocarp.core.advertisement import Advertisement
@@ -28,6 +30,15 @@ demoted one waits longer; OpenBSD's byte counts like advskew here.
 
 ADVSKEW_MAX: Final = 255
 """Nobody waits for more units than this at a goodbye."""
+
+_SPOKEN_TO: Final[Mapping[Saying, frozenset[Preference]]] = MappingProxyType(
+    {
+        Saying.GOODBYE: frozenset[Preference](),
+        Saying.LAST: frozenset({Preference.BETTER}),
+        Saying.CONCESSION: frozenset({Preference.BETTER, Preference.EQUAL}),
+    }
+)
+"""Which masters may hear what a host still has to say when it hears one of them, beside what it is itself."""
 
 _NOTICES: Final = {
     DropReason.BAD_AUTHENTICATION: Notice.WRONG_PASSWORD,
@@ -122,7 +133,7 @@ class Hearing:
         preference = compare(Standing(demotion, advertisement.interval), self._own.standing)
         if advertisement.is_goodbye:
             preference = Preference.WORSE  # nobody yields to who leaves, nor waits for it, whatever its byte says
-        if self._mastership.parting is Saying.GOODBYE or preference is not Preference.BETTER:
+        if self._mastership.parting is not None and preference not in _SPOKEN_TO[self._mastership.parting]:
             # What is still to be said comes too late. There is another master by now: our goodbye would make a
             # further backup take over from it, and a last advertisement would make a worse one yield.
             self._mastership.parting = None
@@ -155,8 +166,10 @@ class Hearing:
         elif preference is Preference.EQUAL and not wins_tie(
             config.dialect.tie_rule, config.sources[family], peer
         ):
-            # Nothing is said on losing a tie: a BSD that heard an equal advertisement would yield as well.
-            self._mastership.lose(Cause.TIE_LOST, now, parting=None, peer=peer)
+            # Otherwise nothing is said on losing a tie: a BSD that heard an equal advertisement would yield as
+            # well, and its backups would preempt a worse one.
+            concession = Saying.CONCESSION if config.dialect.concedes_tie else None
+            self._mastership.lose(Cause.TIE_LOST, now, parting=concession, peer=peer)
             self._listening.expect(peer, family, interval, preference, now)
         else:
             stays = False

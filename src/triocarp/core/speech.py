@@ -128,6 +128,10 @@ class Speech:
             # An OpenBSD backup with advbase 0 does not understand a goodbye but by this, and a lower byte than its
             # own would make a demoted OpenBSD master yield.
             demotion = BYTE_MAX if config.dialect.demotion_style is DemotionStyle.BYTE else 0
+        elif saying is Saying.CONCESSION:
+            advskew = min(
+                advskew + 1, 0xFF
+            )  # who won the tie, over whichever family, hears a worse master and stays
         tick = None if self._seal is None or wall is None else self._ticks.next(wall)
         payloads: dict[IPAddress, bytes] = {}
         for route in self._routes:
