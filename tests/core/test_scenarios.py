@@ -100,7 +100,7 @@ def test_better_host_joins(dialect: Dialect, preempt: bool) -> None:
 
 @pytest.mark.parametrize("base", [PLAIN, DUAL], ids=["ucarp", "carpd of both families"])
 def test_equal_hosts_start_at_once(base: VirtualHostConfig) -> None:
-    """Their first advertisements cross; the lower last octet wins, without one more (9.4 row 7)."""
+    """Their first advertisements cross; the lower last octet wins, a concession may follow (9.4 row 7)."""
     hosts = {name: Host.master(at(last, base)) for name, last in (("a", 9), ("b", 5))}
     crossing = {name: [arrival(sent) for sent in sent_in(host.done)] for name, host in hosts.items()}
     pair = Segment(hosts, masters_max=2)
@@ -111,7 +111,8 @@ def test_equal_hosts_start_at_once(base: VirtualHostConfig) -> None:
     assert pair.masters == ["b"]
     pair.run_for(20 * SECOND)
     assert pair.masters == ["b"]
-    assert hosts["a"].statistics.advertisements_sent == len(base.sources)
+    rounds = 2 if base.dialect.concedes_tie else 1
+    assert hosts["a"].statistics.advertisements_sent == rounds * len(base.sources)
 
 
 @every_dialect

@@ -4,12 +4,23 @@ from dataclasses import replace
 
 import pytest
 
-from triocarp.core import Advertisement, Link, Started, State, StateChanged, TimerExpired
+from triocarp.core import (
+    CARPD,
+    FREEBSD,
+    Advertisement,
+    Dialect,
+    Link,
+    Started,
+    State,
+    StateChanged,
+    TimerExpired,
+    VirtualHostConfig,
+)
 from triocarp.core.advertisement import parse
 from triocarp.core.hearing import STAGGER
 from triocarp.core.timing import ADVSKEW_UNIT, SECOND
 
-from .hosts import PLAIN, Machine, Peer
+from .hosts import DUAL, PLAIN, Machine, Peer
 
 TIMED_OUT = "BACKUP -> MASTER: master timed out"
 WILL_TIME_OUT = "BACKUP -> MASTER: master will time out"
@@ -195,17 +206,65 @@ def test_late_advertisement_is_not_made_up_for() -> None:
 
 
 def test_late_takeover_is_one_takeover() -> None:
-    """A backup that is late by less than its dead time takes over at once."""
+    """A backup that is late by less than an interval takes over at once."""
     machine = Machine.listening(PLAIN)
-    assert machine.feed(TimerExpired(), after=6 * SECOND - 1) == [TIMED_OUT, *TAKES_OVER]
+    assert machine.feed(TimerExpired(), after=4 * SECOND - 1) == [TIMED_OUT, *TAKES_OVER]
+
+
+@pytest.mark.parametrize("late", [SECOND, 3 * SECOND - 1])
+def test_thawed_backup_listens_for_an_interval(late: int) -> None:
+    """It heard nothing because it slept: a master that lives has an interval, and a quarter, to say so."""
+    machine = Machine.listening(PLAIN)
+    assert machine.feed(TimerExpired(), after=3 * SECOND + late) == []
+    assert machine.run_for(SECOND + SECOND // 4 - 1) == []
+    assert machine.run_for(1) == [TIMED_OUT, *TAKES_OVER]
+
+
+def test_thawed_backup_hears_the_living_master() -> None:
+    """Then it is a backup like any other; a late timer of before is forgotten."""
+    machine = Machine.listening(replace(PLAIN, advskew=100))
+    machine.feed(Peer().advertises(), after=SECOND)
+    assert machine.feed(TimerExpired(), after=machine.configs[0].dead_time + SECOND) == []
+    machine.feed(Peer().advertises(), after=SECOND)
+    assert machine.node.deadline == machine.now + machine.configs[0].dead_time
+
+
+def test_interval_that_a_thawed_backup_waits_is_the_master_s() -> None:
+    """A slow master, beside which we are better, is waited for as long as it takes."""
+    machine = Machine.listening(PLAIN)
+    machine.feed(Peer(advskew=128).advertises(), after=SECOND)
+    assert machine.feed(TimerExpired(), after=3 * SECOND + 3 * SECOND // 2) == []
+    assert machine.node.deadline == machine.now + 3 * SECOND // 2 * 5 // 4
+
+
+@pytest.mark.parametrize("dialect", [CARPD, FREEBSD], ids=lambda dialect: dialect.name)
+def test_thawed_backup_of_both_families_listens_over_both(dialect: Dialect) -> None:
+    """Each dead timer that is late is set anew, whether one of them or both make a master."""
+    machine = Machine.listening(replace(DUAL, dialect=dialect))
+    assert machine.feed(TimerExpired(), after=4 * SECOND) == []
+    assert machine.run_for(SECOND + SECOND // 4)[0].startswith(TIMED_OUT)
 
 
 def test_late_takeover_from_a_leaving_master_is_one_takeover() -> None:
     """When the stagger and the dead time are both over, the host takes over once."""
     machine = Machine.listening(replace(PLAIN, advskew=100))
     machine.feed(Peer().leaves(), after=SECOND)
-    assert machine.feed(TimerExpired(), after=4 * SECOND) == [TIMED_OUT, *TAKES_OVER]
+    assert machine.feed(TimerExpired(), after=SECOND) == [WILL_TIME_OUT, *TAKES_OVER]
     assert machine.node.deadline == machine.now + SECOND + 100 * ADVSKEW_UNIT
+
+
+@pytest.mark.parametrize("slept", [2 * SECOND, 4 * SECOND])
+@pytest.mark.parametrize("config", [PLAIN, DUAL], ids=["one family", "two"])
+def test_backup_that_slept_since_a_goodbye_listens_for_a_successor(config: VirtualHostConfig, slept: int) -> None:
+    """Another backup may have taken over; if it did not, an interval and a quarter are lost, and no more."""
+    config = replace(config, advskew=100)
+    machine = Machine.listening(config)
+    machine.feed(Peer.of(config, Peer().source).leaves(), after=SECOND)
+    woken = machine.now + slept
+    assert TIMED_OUT not in machine.feed(TimerExpired(), after=slept) + machine.run_until(woken)
+    assert not machine.holds
+    machine.run_for(config.interval * 5 // 4 + 1)
+    assert machine.holds
 
 
 def test_oversleeping_backup_listens_again() -> None:

@@ -237,6 +237,16 @@ class Hearing:
         self._announcing.defend(now)
         self._mastership.announce(now)
 
+    def succeed(self, due: int, now: int) -> None:
+        """Take over from a master that leaves, unless another one may have done so in our sleep.
+
+        Args:
+            due: when it was our turn, in nanoseconds.
+            now: nanoseconds.
+        """
+        if not self._listening.awaits_successor(due, now):
+            self._mastership.become_master(Cause.MASTER_WILL_TIME_OUT, now)
+
     def expire_rivals(self, now: int) -> None:
         """Take note that the time has come at which another master counts as silent.
 

@@ -58,6 +58,7 @@ class Listening:
         "_followed",
         "_heard_at",
         "_hold_down",
+        "_intervals",
         "_outbox",
         "_peers",
         "_rejected",
@@ -86,6 +87,7 @@ class Listening:
         self._either = config.dialect.silence is Silence.OF_EITHER_FAMILY
         self._heard_at: dict[Family, int] = {}
         self._peers: dict[Family, IPAddress] = {}
+        self._intervals: dict[Family, int] = {}  # of the masters heard last
         self._silent: set[Family] = set()  # those of which it was told
         self._rejected: dict[Family, Counter[DropReason]] = {family: Counter() for family in Family}
         self._worse_since: int | None = None
@@ -123,6 +125,7 @@ class Listening:
         """
         self.peer = peer
         self._peers.clear()
+        self._intervals.clear()
         self._silent.clear()
         for followed in self._followed.values():
             followed.clear()
@@ -182,6 +185,7 @@ class Listening:
             now: nanoseconds.
         """
         self.peer = self._peers[family] = peer
+        self._intervals[family] = interval
         for other, rejected in self._rejected.items():
             if rejected and (other is family or not self._either):
                 rejected.clear()
@@ -225,14 +229,20 @@ class Listening:
     def miss(self, family: Family, due: int, now: int) -> MasterDown | None:
         """Return that there is no master any more, unless we slept ourselves, or hear it over the other family.
 
+        Silence counts only while we could have heard. A timer that is served late proves that we slept: what was
+        said meanwhile we do not know. After a dead time of that the whole wait begins anew; after as much as an
+        interval of the master's its next advertisement is waited for.
+
         Args:
             family: over which the dead timer has expired.
             due: when.
             now: nanoseconds.
         """
         if now - due >= self._dead_time:
-            # We slept, and do not know what was said meanwhile: nothing may be heard in our silence.
             self.begin(now, None)
+            return None
+        leaving = self._timers.due(Timer.MASTER_LEAVING)
+        if self._listens_on(family, due if leaving is None else leaving, now):
             return None
         if self._either and len(self._heard_at) > 1:
             silence, rejected = now - self._heard_at[family], _sorted(self._rejected[family])
@@ -242,6 +252,27 @@ class Listening:
             return None
         all_rejected = sum(self._rejected.values(), Counter[DropReason]())
         return MasterDown(self.peer, now - max(self._heard_at.values()), _sorted(all_rejected), "")
+
+    def awaits_successor(self, due: int, now: int) -> bool:
+        """Return whether to listen for another master first, before taking over from one that said goodbye.
+
+        Args:
+            due: when we should have taken over; if we slept since, others have had the time to do it.
+            now: nanoseconds.
+        """
+        listens = [self._listens_on(family, due, now) for family in self._config.sources]
+        return any(listens)
+
+    def _listens_on(self, family: Family, due: int, now: int) -> bool:
+        """Wait for one more advertisement if one may have been said in our sleep, and return whether it may."""
+        interval = self._intervals.get(family, self._config.interval)
+        if interval > self._config.overdue_interval:  # a goodbye's, or of a master that comes too late for us
+            interval = self._config.interval
+        listens = now - due >= interval
+        if listens:
+            self._timers.cancel(Timer.MASTER_LEAVING)
+            self._timers.set(MASTER_DOWN[family], self._hold_down.not_before(now + interval + interval // 4))
+        return listens
 
     def _tell_silence(self, peer: IPAddress, heard: Family) -> None:
         """Tell of families over which nothing is heard any more, now that a master is heard over another one.

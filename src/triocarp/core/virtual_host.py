@@ -234,7 +234,7 @@ class VirtualHost:
                 if missed is not None:
                     self._mastership.become_master(Cause.MASTER_TIMED_OUT, now, missed)
             case Timer.MASTER_LEAVING:
-                self._mastership.become_master(Cause.MASTER_WILL_TIME_OUT, now)
+                self._hearing.succeed(due, now)
             case Timer.ADVERTISEMENT:
                 self._mastership.advertise_on_time(now)
             case Timer.RELEASE:
