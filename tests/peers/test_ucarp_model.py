@@ -94,7 +94,7 @@ def played(tmp_path: Path, ucarp_program: str) -> Players:
     def play_one(what: Callable[[Play, int], float], number: int) -> float:
         directory = tmp_path / str(number)
         directory.mkdir(exist_ok=True)
-        with Lan(f"m{number}") as lan:
+        with Lan() as lan:  # a made-up name: other processes play beside this one
             site = Site(lan, directory)
             play = Play(site, UcarpMaker(site, ucarp_program), [])
             try:
