@@ -135,6 +135,7 @@ def virtual_hosts(draw: st.DrawFn, vhid: int) -> VirtualHostConfig:
     dialect = draw(dialects())
     openbsd = dialect.covers_link_layer_address
     preempt = draw(st.booleans())
+    sealing = draw(st.sampled_from(Sealing))
     return VirtualHostConfig(
         interface=f"{draw(NAMES)}{vhid}",
         vhid=vhid,
@@ -172,9 +173,9 @@ def virtual_hosts(draw: st.DrawFn, vhid: int) -> VirtualHostConfig:
         announce_refresh=draw(DURATIONS),
         announces_router=draw(st.booleans()),
         failover_group=draw(NAMES),
-        sealing=draw(st.sampled_from(Sealing)),
+        sealing=sealing,
         seal_window=draw(st.integers(1, 10**10)),
-        unsealed_peers=tuple(draw(st.lists(st.sampled_from(HOSTS)))),
+        unsealed_peers=() if sealing is Sealing.OFF else tuple(draw(st.lists(st.sampled_from(HOSTS)))),
         dialect=dialect,
     )
 
@@ -189,7 +190,12 @@ def together(*hosts: VirtualHostConfig) -> NodeConfig:
     first = hosts[0]
     return NodeConfig(
         virtual_hosts=tuple(
-            replace(host, sealing=first.sealing, seal_window=first.seal_window)
+            replace(
+                host,
+                sealing=first.sealing,
+                seal_window=first.seal_window,
+                unsealed_peers=() if first.sealing is Sealing.OFF else host.unsealed_peers,
+            )
             if host.failover_group == first.failover_group
             else host
             for host in hosts

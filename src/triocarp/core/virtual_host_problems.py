@@ -16,6 +16,7 @@ from triocarp.core.dialect import VIRTUAL_MAC_PREFIXES, Silence, SourceMac
 from triocarp.core.family import Family, IPAddress, IPInterface, family_of
 from triocarp.core.problem import Problem
 from triocarp.core.sealed_counter import WINDOW_LIMIT
+from triocarp.core.sealing import Sealing
 from triocarp.core.timing import SECOND
 from triocarp.core.transport import Transport
 
@@ -349,6 +350,15 @@ def _link_layer_address(config: "VirtualHostConfig") -> Iterator[Problem]:
         )
 
 
+def _unsealed_peers(config: "VirtualHostConfig") -> Iterator[Problem]:
+    if config.unsealed_peers and config.sealing is Sealing.OFF:
+        yield Problem(
+            setting="unsealed_peers",
+            value=", ".join(map(str, config.unsealed_peers)),
+            accepted="none, or sealing to observe or enforce: nobody's seal is looked at while it is off",
+        )
+
+
 def _failover_group(config: "VirtualHostConfig") -> Iterator[Problem]:
     if "@" in config.failover_group:
         yield Problem(
@@ -390,6 +400,7 @@ RULES: Final[tuple[Rule, ...]] = (
     _peer_of_family,
     _link_layer_address_length,
     _link_layer_address,
+    _unsealed_peers,
     _failover_group,
 )
 """All that may be wrong, in the order in which it is told."""
