@@ -21,7 +21,7 @@ from triocarp.core.timing import SECOND
 ROOT: Final = Path(__file__).parents[2]
 SEEDS: Final = (3, 7, 22)
 PINNED_SEEDS: Final = range(20)
-PINNED: Final = "0040ee15bda51449c33120aaaa7b126cf44147bc3297f0d302a40cd647ed58e0"
+PINNED: Final = "da5fb8f9c30517665ded0e47bff1c36c8a8bf9ab15b7ce05a04acdc0a9d2cc99"
 """Digest of the digests of some traces without their headers, which name the version. It is the same on every
 Python and every system; it changes when the core or the simulator decides anything in another way."""
 
