@@ -18,6 +18,7 @@ from triocarp.linux.interface_table import InterfaceTable
 from triocarp.linux.rtnetlink_messages import AddressReport, LinkReport
 
 if TYPE_CHECKING:
+    from triocarp.core import VirtualHostConfig
     from triocarp.core.family import IPInterface
 
 LEAST: Final = {"UCARP_ADDR": "10.0.0.100", "UCARP_PASS": "secret"}
@@ -207,7 +208,7 @@ def test_all_mistakes_at_once() -> None:
     """Each names its variable; the status is that of the first in the image's order."""
     refused = refusal(WRONG)
     assert sorted(line.split()[0] for line in refused.lines) == sorted(WRONG)
-    assert refused.status == 1
+    assert refused.status == 4  # the image's script does not come to the others
 
 
 @pytest.mark.parametrize("variable", sorted(WRONG))
@@ -280,7 +281,7 @@ def ucarp_s(environ: dict[str, str], own: tuple[str, ...]) -> list[str] | int:
 
 
 VALUES: Final = {
-    "UCARP_ADDR": ["10.0.0.100", "192.0.2.7", "", "10.0.0", "10.0.0.5"],
+    "UCARP_ADDR": ["10.0.0.100", "192.0.2.7", "", "10.0.0"],
     "UCARP_MASKLEN": ["24", "32", "", "33", "x"],
     "UCARP_INTERFACE": ["eth0", ""],
     "UCARP_SRCIP": ["10.0.0.5", "10.0.0.6", "", "x"],
@@ -291,27 +292,28 @@ VALUES: Final = {
 }
 
 
+def theirs_or_status(words: list[str]) -> VirtualHostConfig | int:
+    """Return what ucarp's words mean, or the exit status that they have."""
+    try:
+        return command_line.read(words, first_interface=lambda: None).node.virtual_hosts[0]
+    except SettingsError as error:
+        return error.status
+
+
 @settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(environ=st.fixed_dictionaries({}, optional={name: st.sampled_from(v) for name, v in VALUES.items()}))
 def test_as_the_image(tmp_path: Path, environ: dict[str, str]) -> None:
-    """The same settings as ucarp with the image's words, or the same exit status; a left-over VIP apart."""
+    """The same settings as ucarp with the image's words, or the same exit status."""
     file = tmp_path / "password"
     file.write_bytes(b"from a file\n\n")
     environ = {name: value.format(file=file) for name, value in environ.items()}
     words = ucarp_s(environ, OWN)
     if isinstance(words, int):
-        assert refusal(environ).status == min(words, refusal(environ).status)
+        assert refusal(environ).status == words
         return
-    status = 0
-    try:
-        theirs = command_line.read(words, first_interface=lambda: None).node.virtual_hosts[0]
-    except SettingsError as error:
-        status = error.status
-    if status:
-        assert refusal(environ).status == status
-        return
-    if theirs.source == theirs.addresses[0].ip:
-        assert refusal(environ).status == 3
+    theirs = theirs_or_status(words)
+    if isinstance(theirs, int):
+        assert refusal(environ).status == theirs
         return
     (ours,) = read(environ).node.virtual_hosts
     fields = ("interface", "vhid", "password", "addresses", "source", "transport", "group", "advbase_s", "advskew")

@@ -55,6 +55,9 @@ SCRIPTS: Final = Path("/etc/ucarp")
 OWN_SCRIPTS: Final = Path("/usr/share/carpd")
 """Where the image has the other one, for somebody who mounts only one of them."""
 
+_BY_THE_IMAGE: Final = -1
+"""The image's script looks for these mistakes, in the order of their exit statuses, before it starts ucarp."""
+
 PASSWORD_DEFAULT: Final = b"password"
 _UCARP_PASSWORD_MAX: Final = 19
 _PASSWORD_FILE_MAX: Final = 4096
@@ -133,7 +136,7 @@ class _Reader:
         self._interfaces = interfaces
         self._guess_interface = guess_interface
         self._scripts_directory = scripts
-        self._mistakes: list[tuple[int, str]] = []
+        self._mistakes: list[tuple[int, int, str]] = []
         self._warnings: list[str] = []
         self._fields: dict[str, Any] = {}
         self._unknown: set[str] = set()
@@ -153,9 +156,8 @@ class _Reader:
         for problem in problems_of_drafts([draft]):
             self._add_problem(problem)
         if self._mistakes:
-            raise SettingsError(
-                *(line for _, line in self._mistakes), status=min(status for status, _ in self._mistakes)
-            )
+            _, status, _ = min(self._mistakes)
+            raise SettingsError(*(line for _, _, line in self._mistakes), status=status)
         host = VirtualHostConfig(**self._fields)
         arguments = (host.interface, str(host.addresses[0].ip), str(host.addresses[0].network.prefixlen))
         scripts = {
@@ -208,7 +210,7 @@ class _Reader:
                 self._add("CARPD_ADDRESSES", f"{text!r}: expected an address with its prefix length")
                 self._unknown.add("addresses")
         if not addresses and "addresses" not in self._unknown:
-            self._add("UCARP_ADDR", "is not set: expected the virtual address")
+            self._add("UCARP_ADDR", "is not set: expected the virtual address", when=_BY_THE_IMAGE)
             self._unknown.add("addresses")
         self._fields["addresses"] = tuple(addresses)
 
@@ -219,7 +221,12 @@ class _Reader:
                 with Path(file).open("rb") as opened:
                     password = opened.read(_PASSWORD_FILE_MAX).rstrip(b"\n")
             except OSError as error:
-                self._add("UCARP_PASS_FILE", f"{file!r}: cannot be read: {error.strerror}", STATUS_PASSWORD_FILE)
+                self._add(
+                    "UCARP_PASS_FILE",
+                    f"{file!r}: cannot be read: {error.strerror}",
+                    STATUS_PASSWORD_FILE,
+                    _BY_THE_IMAGE,
+                )
                 self._unknown.add("password")
                 return
         elif "UCARP_PASS" in self._environ:
@@ -273,7 +280,7 @@ class _Reader:
         name = self._environ.get("UCARP_INTERFACE") or self._guess_interface()
         if name is None:
             what = "is not set, and there is no IPv4 default route by which to guess it"
-            self._add("UCARP_INTERFACE", what, STATUS_INTERFACE)
+            self._add("UCARP_INTERFACE", what, STATUS_INTERFACE, _BY_THE_IMAGE)
             self._unknown |= {"interface", "source", "source6"}
             return
         self._fields["interface"] = name
@@ -285,6 +292,8 @@ class _Reader:
             for family, field in ((Family.IPV4, "source"), (Family.IPV6, "source6"))
             if field not in self._fields and family in map(family_of, virtual)
         ]
+        if "addresses" in self._unknown and not {"source", "source6"} & self._fields.keys():
+            self._unknown |= {"source", "source6"}  # nobody knows of which family they should be
         if "source" in self._unknown or not missing:
             return
         table = self._interfaces()
@@ -313,7 +322,7 @@ class _Reader:
             self._fields[field] = candidates[0].ip
         else:
             what = f"is not set, and {interface} has no {family} address but virtual ones"
-            self._add("UCARP_SRCIP", what, STATUS_SOURCE)
+            self._add("UCARP_SRCIP", what, STATUS_SOURCE, _BY_THE_IMAGE)
             self._unknown.add(field)
 
     def _own_scripts(self) -> dict[Hook, Path]:
@@ -375,8 +384,8 @@ class _Reader:
                 self._unknown |= {field for field, name in _VARIABLE_OF.items() if name == variable}
         return tuple(found)
 
-    def _add(self, variable: str, what: str, status: int = STATUS_SETTINGS) -> None:
-        self._mistakes.append((status, f"{variable} {what}"))
+    def _add(self, variable: str, what: str, status: int = STATUS_SETTINGS, when: int = 0) -> None:
+        self._mistakes.append((when, status, f"{variable} {what}"))
 
     def _add_problem(self, problem: Problem) -> None:
         setting = problem.setting.rpartition("].")[2]

@@ -102,8 +102,6 @@ class Settings:
             index: of the virtual host.
             setting: field of its configuration that has the same name in the file.
         """
-        return (
-            self.names.get(field, field)
-            if self.config is None
-            else f"{self.config}: virtual_host[{index}].{field}:"
-        )
+        if self.config is not None:
+            return f"{self.config}: virtual_host[{index}].{setting}:"
+        return self.names.get(setting, setting)
