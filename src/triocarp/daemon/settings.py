@@ -83,6 +83,8 @@ class Settings:
         journal: file that every input and every effect is written to; None for none.
         warnings: what the operator should know about these settings, one sentence each.
         config: the file that has them, its virtual hosts in the order of the node's; None if they are options.
+        daemonize: run in the background.
+        facility: of syslog, ``none`` for no syslog; None if nobody has chosen.
     """
 
     node: NodeConfig
@@ -92,6 +94,8 @@ class Settings:
     journal: Path | None
     warnings: tuple[str, ...]
     config: Path | None = None
+    daemonize: bool = False
+    facility: str | None = None
 
     def place_of(self, index: int, field: str) -> str:
         """Return what the operator calls a setting: the option, or the path to the key in the file.
