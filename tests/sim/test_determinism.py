@@ -21,7 +21,7 @@ from triocarp.core.timing import SECOND
 ROOT: Final = Path(__file__).parents[2]
 SEEDS: Final = (3, 7, 22)
 PINNED_SEEDS: Final = range(20)
-PINNED: Final = "0040ee15bda51449c33120aaaa7b126cf44147bc3297f0d302a40cd647ed58e0"
+PINNED: Final = "055d4b46fe8afc6a2ae8a53d4a64f5fa51c4e7b6eb30d86d654c021f5fc30e78"
 """Digest of the digests of some traces without their headers, which name the version. It is the same on every
 Python and every system; it changes when the core or the simulator decides anything in another way."""
 
