@@ -10,7 +10,7 @@ import tempfile
 import time
 import traceback
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, final
 
@@ -18,7 +18,7 @@ from tests.validate import real, simulated
 from tests.validate.scenes import BY_NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from tests.validate.scene import Measure, Phases, Scene
 
@@ -36,15 +36,31 @@ class Job:
         repetition: its number, from 0.
         phases: of this repetition.
         seed: of what else is left to chance in the simulation; None on the real side.
+        launches: how long the real daemons of this repetition took to start, for the simulation.
     """
 
     scene: str
     repetition: int
     phases: Phases
     seed: int | None
+    launches: Mapping[str, int] = field(default_factory=dict[str, int])
 
     def __str__(self) -> str:
         return f"{self.scene}, repetition {self.repetition}, {'real' if self.seed is None else 'simulated'}"
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What came of a job.
+
+    Attributes:
+        figures: milliseconds by measure.
+        launches: how long each daemon took to start, nanoseconds.
+    """
+
+    figures: dict[Measure, float]
+    launches: dict[str, int]
 
 
 @final
@@ -104,21 +120,22 @@ def run(scenes: Sequence[Scene], *, repetitions: int, seed: int, lanes: int) -> 
     results.seconds = time.monotonic() - begun
     results.load = (_busy() - busy) / results.seconds / (os.cpu_count() or 1)
     twins = [
-        Job(scene=job.scene, repetition=job.repetition, phases=job.phases, seed=seed + job.repetition)
+        replace(job, seed=seed + job.repetition, launches=reality[key].launches)
         for job in jobs
+        if (key := (job.scene, job.repetition)) in reality
     ]
     simulation = _work(twins, len(os.sched_getaffinity(0)), results)
     for scene in scenes:
         results.pairs[scene.name] = [
-            Pair(phases=phases[scene.name][number], real=reality[key], simulated=simulation[key])
+            Pair(phases=phases[scene.name][number], real=reality[key].figures, simulated=simulation[key].figures)
             for number in range(repetitions)
-            if (key := (scene.name, number)) in reality and key in simulation
+            if (key := (scene.name, number)) in simulation
         ]
     return results
 
 
-def _work(jobs: Iterable[Job], processes: int, results: Results) -> dict[tuple[str, int], dict[Measure, float]]:
-    done: dict[tuple[str, int], dict[Measure, float]] = {}
+def _work(jobs: Iterable[Job], processes: int, results: Results) -> dict[tuple[str, int], Measured]:
+    done: dict[tuple[str, int], Measured] = {}
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(
         processes, context, initializer=sys.setswitchinterval, initargs=(_SWITCH_INTERVAL_S,)
@@ -127,17 +144,18 @@ def _work(jobs: Iterable[Job], processes: int, results: Results) -> dict[tuple[s
         for number, future in enumerate(as_completed(futures), 1):
             job = futures[future]
             measured, failure = future.result()
-            if failure:
+            if measured is None:
                 results.failures.append(f"{job}: {failure}")
             else:
                 done[job.scene, job.repetition] = measured
-            figures = ", ".join(f"{measure.value} {value:.1f} ms" for measure, value in measured.items())
-            sys.stderr.write(f"{number}/{len(futures)} {job}: {failure or figures}\n")
+            figures = measured.figures if measured is not None else {}
+            told = ", ".join(f"{measure.value} {value:.1f} ms" for measure, value in figures.items())
+            sys.stderr.write(f"{number}/{len(futures)} {job}: {failure or told}\n")
             sys.stderr.flush()
     return done
 
 
-def _do(job: Job) -> tuple[dict[Measure, float], str]:
+def _do(job: Job) -> tuple[Measured | None, str]:
     scene = BY_NAME[job.scene]
     try:
         with tempfile.TemporaryDirectory(prefix="carp-validate-") as name:
@@ -145,11 +163,12 @@ def _do(job: Job) -> tuple[dict[Measure, float], str]:
             if job.seed is None:
                 seen = real.play(scene, job.phases, directory)
             else:
-                seen = simulated.play(scene, job.phases, seed=job.seed, directory=directory)
-            return {measure: seen.measured(measure) for measure in scene.measures}, ""
+                seen = simulated.play(scene, job.phases, seed=job.seed, directory=directory, launches=job.launches)
+            figures = {measure: seen.measured(measure) for measure in scene.measures}
+            return Measured(figures=figures, launches=dict(seen.launches)), ""
     except Exception as error:  # noqa: BLE001 - one scene that did not happen shall not hide the others
         where = traceback.extract_tb(error.__traceback__)[-1].name
-        return {}, f"{type(error).__name__} in {where}: {error}"
+        return None, f"{type(error).__name__} in {where}: {error}"
 
 
 def _busy() -> float:

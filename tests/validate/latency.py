@@ -10,7 +10,7 @@ from typing import Final, final
 from tests.validate.scene import MILLISECOND
 from triocarp.lab import Lan, Probe
 
-_PROBES_S: Final = 2
+_PROBES_S: Final = 1
 _INTERVAL: Final = 2 * MILLISECOND
 
 

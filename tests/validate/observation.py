@@ -10,7 +10,7 @@ from triocarp.lab.holders import overlap_ns
 from triocarp.lab.probe import find_outages
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from triocarp.lab import Holding, Reply
 
@@ -26,6 +26,7 @@ class Observation:
         holdings: who held the address when.
         since: the instant from which on is measured.
         until: the end.
+        launches: how long each daemon took from its start to when it took part.
     """
 
     sent: Sequence[int]
@@ -33,6 +34,7 @@ class Observation:
     holdings: Sequence[Holding]
     since: int
     until: int
+    launches: Mapping[str, int]
 
     def measured(self, measure: Measure) -> float:
         """Return what came of it, in milliseconds.

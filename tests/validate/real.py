@@ -73,6 +73,7 @@ def play(scene: Scene, phases: Phases, directory: Path) -> Observation:
             holdings=holders.holdings,
             since=scene.measured_from(at, happening),
             until=until,
+            launches=stage.launches(),
         )
 
 
@@ -135,6 +136,10 @@ class _Stage:
                 self._lan.heal()
             case Pause():
                 self._signal(what.host, signal.SIGCONT)
+
+    def launches(self) -> dict[str, int]:
+        """Return how long each daemon took from its start to when it took part."""
+        return {name: daemon.wait_until_ready() - daemon.started_at for name, daemon in self._daemons.items()}
 
     def clear(self) -> None:
         """Kill what is left, and wait for its end."""

@@ -64,7 +64,8 @@ def _of(preferred: str, other: str) -> Iterator[Scene]:
         watch=_WATCH,
         measures=_BOTH,
     )
-    parts = (("a",), ("b", CLIENT))
+    # The lab moves all parts but the first to another switch, and who is moved hears nobody for a moment.
+    parts = (("b", CLIENT), ("a",))
     lasts = 6 * SECOND
     split = Partition(at=0, parts=parts, duration=lasts)
     yield to_master("split", split, _BOTH, lasts=lasts, watch=4 * SECOND, from_end=True)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import itertools
 from ipaddress import IPv4Address
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, final
 
 from carpsim.conditions import PERFECT, Conditions
 from carpsim.distribution import Constant, Uniform
 from carpsim.host import Script
-from carpsim.randomness import stream
 from carpsim.scenario import ClientSettings, HostSettings, Scenario, SegmentSettings, UcarpSettings
-from carpsim.ucarp_host import UcarpOptions
+from carpsim.ucarp_host import LAUNCH, SETUP, UcarpOptions
 from carpsim.world import World, WorldWatcher
 from tests.bench.carpd import ucarp_options
 from tests.bench.settings import PREFIX_LENGTH, VHID, VIRTUAL_ADDRESS
@@ -23,7 +23,7 @@ from triocarp.daemon import command_line
 from triocarp.lab import Holding, Reply
 
 if TYPE_CHECKING:
-    import random
+    from collections.abc import Mapping
     from pathlib import Path
 
     from carpsim.client import Answer, Client
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from carpsim.frame import Frame
     from carpsim.host import Host, Machine
     from carpsim.segment import Segment
-    from tests.validate.scene import Member, Phases, Scene, Step
+    from tests.validate.scene import Happening, Member, Phases, Scene, Step
     from triocarp.core import Effect, Event, IPInterface, State
 
 LATENCY: Final = Conditions(latency=Constant(10_000))
@@ -43,14 +43,16 @@ WAKE_UP: Final = Uniform(50_000, 250_000)
 SCRIPT: Final = Script(duration=Uniform(3_000_000, 9_000_000))
 """How long a script takes that has not run for a second: measured with the benchmark's scripts, 10 % to 90 %."""
 
-LAUNCH: Final = Uniform(160_000_000, 300_000_000)
-"""From the start of a carpd to when it takes part, as the benchmark measures it; a simulated one takes no time."""
+_KNOWN_LAUNCH: Final = {"carpd": 0, "ucarp": (LAUNCH.least + LAUNCH.most + SETUP.least + SETUP.most) // 2}
+"""What the simulator knows itself of how long a daemon takes to start; only the rest is waited for."""
 
 _PATIENCE: Final = 120 * SECOND
 _NEVER: Final = 2 * _PATIENCE
 
 
-def play(scene: Scene, phases: Phases, *, seed: int, directory: Path) -> Observation:
+def play(
+    scene: Scene, phases: Phases, *, seed: int, directory: Path, launches: Mapping[str, int] = MappingProxyType({})
+) -> Observation:
     """Play a scene.
 
     Args:
@@ -58,11 +60,13 @@ def play(scene: Scene, phases: Phases, *, seed: int, directory: Path) -> Observa
         phases: of this repetition.
         seed: of what else is left to chance.
         directory: for the password, which the daemons' options name.
+        launches: how long each daemon takes from its start to when it takes part, nanoseconds: that of the real
+            ones of the same repetition, for how long Python takes to start is not what is compared.
 
     Raises:
         TimeoutError: it did not happen.
     """
-    director = _Director(scene, phases, stream(seed, "launch"))
+    director = _Director(scene, phases, launches)
     world = World(_scenario(scene, directory), seed=seed, watchers=(director,))
     while director.until is None or world.engine.now < director.until:
         if world.engine.now > _PATIENCE:
@@ -75,6 +79,7 @@ def play(scene: Scene, phases: Phases, *, seed: int, directory: Path) -> Observa
         holdings=director.holdings,
         since=director.since,
         until=director.until,
+        launches=launches,
     )
 
 
@@ -133,14 +138,14 @@ class _Director(WorldWatcher):
         until: the end; None while the last step has not happened.
     """
 
-    def __init__(self, scene: Scene, phases: Phases, rng: random.Random) -> None:
+    def __init__(self, scene: Scene, phases: Phases, launches: Mapping[str, int]) -> None:
         self.done = 0
         self.replies: list[Reply] = []
         self.since = 0
         self.until: int | None = None
         self._scene = scene
         self._phases = phases
-        self._rng = rng
+        self._launches = launches
         self._past: list[Holding] = []
         self._present: dict[str, int] = {}
         self._world: World | None = None
@@ -181,8 +186,7 @@ class _Director(WorldWatcher):
         assert self._world is not None
         now = self._world.engine.now
         happening = step.happening(self._phases, interval)
-        is_slow = isinstance(happening, Start) and self._scene.member(happening.host).daemon == "carpd"
-        self._world.engine.after(LAUNCH.draw(self._rng) if is_slow else 0, self._world.let_happen, happening)
+        self._world.engine.after(self._launch(happening), self._world.let_happen, happening)
         self._is_under_way = False
         self.done += 1
         if self.done < len(self._scene.steps):
@@ -190,6 +194,13 @@ class _Director(WorldWatcher):
         else:
             self.since = self._scene.measured_from(now, happening)
             self.until = now + self._scene.watch
+
+    def _launch(self, happening: Happening) -> int:
+        """Return how much later a daemon starts, so that it takes part when the real one does."""
+        if not isinstance(happening, Start):
+            return 0
+        known = _KNOWN_LAUNCH[self._scene.member(happening.host).daemon]
+        return max(0, self._launches.get(happening.host, 0) - known)
 
     def held(self, host: Machine, at: int, interface: str, address: IPInterface, *, present: bool) -> None:  # noqa: ARG002
         """Take note of who has the virtual address."""

@@ -5,13 +5,16 @@ import random
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.validate.comparison import Verdict, compare, median_interval, power
 
 SECONDS = [2000 + 50 * number for number in range(20)]
 """Outages of 20 repetitions: evenly spread over a second, as the phase of a crash spreads them."""
+
+FEW = settings(max_examples=30, deadline=None)
+"""Each comparison makes three permutation tests."""
 
 SAMPLES = st.lists(st.floats(0, 5000, allow_nan=False), min_size=1, max_size=30)
 
@@ -93,6 +96,7 @@ def test_noise_between_pairs_says_how_much_it_may_be() -> None:
     assert one.verdict is Verdict.UNSEEN
 
 
+@FEW
 @given(SAMPLES)
 def test_a_sample_has_no_distance_from_itself(sample: list[float]) -> None:
     """Ties or not."""
@@ -102,6 +106,7 @@ def test_a_sample_has_no_distance_from_itself(sample: list[float]) -> None:
     assert one.verdict in {Verdict.SAME, Verdict.UNSEEN}
 
 
+@FEW
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=12))
 def test_the_distance_is_kolmogorov_s_and_smirnov_s(pairs: list[tuple[int, int]]) -> None:
     """The greatest difference between the shares of both that a limit is not less than; ties count together."""

@@ -82,6 +82,7 @@ def test_what_is_measured() -> None:
         holdings=(Holding(host="a", since=0, until=12 * MILLISECOND), Holding(host="b", since=0, until=None)),
         since=6 * MILLISECOND,
         until=20 * MILLISECOND,
+        launches={},
     )
 
     assert seen.measured(Measure.OUTAGE) == 8
