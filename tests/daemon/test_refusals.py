@@ -31,7 +31,7 @@ def refusal(*words: str, first_interface: str | None = "net0") -> SettingsError:
         (("-v", ""), "-v/--vhid '': expected a whole number"),
         (("-v", "7\n"), r"-v/--vhid '7\n': expected a whole number"),
         (("-v", "0x"), "-v/--vhid '0x': expected a whole number"),
-        (("-v", "9" * 10), f"-v/--vhid '{'9' * 10}': expected a whole number"),
+        (("-v", "9" * 10), f"-v/--vhid {'9' * 10}: expected a number from 1 to 255"),
         (("-v", "0x" + "f" * 5000), f"-v/--vhid '0x{'f' * 5000}': expected a whole number"),
         (("-b", "256"), "-b/--advbase 256: expected a number from 0 to 255"),
         (("-k", "256"), "-k/--advskew 256: expected a number from 0 to 255"),
