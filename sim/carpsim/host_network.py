@@ -15,6 +15,7 @@ from typing import Final, TypeAlias, final
 from carpsim import neighbour_messages, probe
 from carpsim.engine import Alarm, Engine
 from carpsim.frame import FRAME_LENGTH_MAX, HEADER_LENGTH, Frame, destination_of
+from carpsim.lease_clock import LeaseClock
 from carpsim.neighbour_cache import NeighbourCache
 from carpsim.randomness import stream
 from carpsim.segment import Segment
@@ -26,9 +27,6 @@ from triocarp.core.policy_routing import IPNetwork, PolicyRouting
 from triocarp.core.ports import PortError
 from triocarp.core.reasons import PortFailure
 from triocarp.core.timing import SECOND
-
-LEASE_LATENESS: Final = SECOND // 2
-"""How long after its lease an address is gone; the kernel was measured to be half a second late."""
 
 _UNSPECIFIED: Final[dict[int, IPAddress]] = {4: IPv4Address(0), 6: IPv6Address(0)}
 
@@ -182,6 +180,7 @@ class HostNetwork:
         "_engine",
         "_expiry",
         "_interfaces",
+        "_lease_clock",
         "_note",
         "_observe",
         "_refusals",
@@ -216,6 +215,7 @@ class HostNetwork:
         self._observe = observe
         self._note = note
         self._expiry = Alarm(engine, self._expire)
+        self._lease_clock = LeaseClock(seed, name)
         self._interfaces: dict[str, Interface] = {}
         self._watched: dict[str, dict[IPAddress, IPInterface]] = {}
         self._refusals: dict[str, deque[PortFailure | None]] = {
@@ -667,7 +667,7 @@ class HostNetwork:
 
     def _end_of(self, lease_s: int) -> int:
         """Return the instant at which a lease ends that is given now."""
-        return self._engine.now + lease_s * SECOND + LEASE_LATENESS
+        return self._lease_clock.end(self._engine.now, lease_s * SECOND)
 
     def _existing(self, name: str) -> Interface:
         interface = self._interfaces.get(name)

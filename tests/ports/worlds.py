@@ -20,6 +20,7 @@ import trio
 from carpsim.engine import Engine
 from carpsim.frame import Frame as SimulatedFrame
 from carpsim.host_network import HostNetwork, Route
+from carpsim.lease_clock import longest_lateness
 from carpsim.segment import Segment
 from tests.ports.privilege import without_privileges
 from triocarp.core.configuration import CARP_GROUP, CARP_GROUP6
@@ -245,12 +246,13 @@ class SimulatedWorld:
         return any(frame.startswith(ends) and frame.endswith(packet) for frame in self._heard)
 
     def held(self, interface: str = INTERFACE) -> dict[IPInterface, int | None]:
-        """Return the addresses of an interface with their leases."""
+        """Return the addresses of an interface with their leases, less what the kernel may be late."""
         found = self._host.interface(interface)
         assert found is not None
         return {
-            address: None if end is None else (end - self._engine.now) // SECOND
+            address: None if end is None else (left - longest_lateness(left)) // SECOND
             for address, end in found.leases.items()
+            for left in ((end or 0) - self._engine.now,)
         }
 
     def hold_without_permission(self, address: IPInterface) -> None:
