@@ -10,7 +10,7 @@ import pytest
 
 from tests.doctor.patients import facts, sysctls
 from triocarp.daemon import main as carpd
-from triocarp.doctor.gathering import daemons_of, mentions
+from triocarp.doctor.gathering import daemons_of, devices_of, mentions
 from triocarp.doctor.main import main
 
 if TYPE_CHECKING:
@@ -96,6 +96,30 @@ def test_daemons_are_known_by_their_locks() -> None:
     """In the kernel's list of Unix sockets."""
     sockets = "Num RefCount\n0: 2 0 10000 1 01 999 @triocarp/eth0.5/42\n0: 2 0 0 1 01 7 /run/x\n0: 2 0 0 1 1 8\n"
     assert daemons_of(sockets) == {("eth0.5", 42)}
+
+
+def test_the_interfaces_of_chains_are_read_from_what_nft_prints() -> None:
+    """One or several, in the ways of its versions; older ones leave them out of JSON."""
+    listing = """
+table netdev strict {
+\tchain one {
+\t\ttype filter hook ingress device "eth0" priority filter; policy drop;
+\t\tip protocol 112 accept
+\t}
+\tchain two {
+\t\ttype filter hook egress devices = { eth0, "eth1" } priority 0; policy accept;
+\t}
+}
+table inet other {
+\tchain input {
+\t\ttype filter hook input priority filter; policy drop;
+\t}
+}
+"""
+    assert devices_of(listing) == {
+        ("netdev", "strict", "one"): ("eth0",),
+        ("netdev", "strict", "two"): ("eth0", "eth1"),
+    }
 
 
 def test_other_tools_settings_are_searched(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Gathers the facts about this host. It reads, listens, and changes nothing."""
 
 import contextlib
+import fcntl
 import json
 import os
 import re
@@ -14,7 +15,7 @@ from typing import Final
 
 from triocarp.core import IPAddress
 from triocarp.daemon.settings import Settings
-from triocarp.doctor.facts import Bridge, Facts, FirewallFacts, InterfaceFacts, Mention
+from triocarp.doctor.facts import Bridge, Facts, FirewallFacts, InterfaceFacts, Json, Mention
 from triocarp.doctor.listening import listen
 from triocarp.linux.default_route import default_interface
 from triocarp.linux.interface_table import InterfaceTable, read_interfaces
@@ -26,6 +27,8 @@ _CLASS_NET: Final = Path("/sys/class/net")
 _NOWHERE: Final = Path("/nonexistent")
 _SYSCTLS: Final = ("arp_announce", "arp_filter", "arp_ignore", "drop_gratuitous_arp", "rp_filter")
 _MULTICAST: Final = 0x1000  # IFF_MULTICAST, <linux/if.h>
+_GET_FLAGS: Final = 0x8913  # SIOCGIFFLAGS, <linux/sockios.h>
+_REQUEST: Final = struct.Struct("@16sH22x")  # struct ifreq
 _MAKER: Final = Path("/sys/class/dmi/id/sys_vendor")
 _PROGRAMS: Final = frozenset({"ucarp", "keepalived", "vrrpd", "uvrrpd", "pacemakerd"})
 _SETTINGS: Final = (
@@ -97,17 +100,24 @@ def _interface(name: str, table: InterfaceTable) -> InterfaceFacts | None:
     if _text(directory / "ifindex") != str(report.index):
         directory = _NOWHERE  # /sys was mounted in another network namespace, and shows that one's
     kind = re.search(r"(?m)^DEVTYPE=(.*)$", _text(directory / "uevent"))
-    flags = _text(directory / "flags")
     return InterfaceFacts(
         link=report.link,
         arp=report.arp,
-        multicast=not flags or bool(int(flags, 16) & _MULTICAST),
+        multicast=bool(_flags(name) & _MULTICAST),
         sysctls=_sysctls(name),
         kind="" if kind is None else kind[1],
         driver=(directory / "device/driver").resolve().name if (directory / "device/driver").exists() else "",
         virtual_function=(directory / "device/physfn").exists(),
         bridge=_bridge(directory),
     )
+
+
+def _flags(name: str) -> int:
+    """Return the flags of an interface (netdevice(7)); of this network namespace, whichever /sys shows."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        answer = fcntl.ioctl(asking, _GET_FLAGS, _REQUEST.pack(os.fsencode(name), 0))
+    _, flags = _REQUEST.unpack(answer)
+    return int(flags)
 
 
 def _sysctls(name: str) -> Mapping[str, int]:
@@ -152,13 +162,44 @@ def _firewall() -> FirewallFacts:
         return FirewallFacts(
             ruleset=None, why_not="there are tables of nftables, and nft is not installed", legacy=legacy
         )
-    command = [program, "--json", "--numeric", "list", "ruleset"]
     try:
-        done = subprocess.run(command, capture_output=True, check=False, timeout=_TIME_LIMIT_S)
-        ruleset = tuple(json.loads(done.stdout)["nftables"])
+        ruleset = tuple(json.loads(_listed(program, "--json", "--numeric"))["nftables"])
+        devices = devices_of(_listed(program))
     except (OSError, subprocess.TimeoutExpired, ValueError, KeyError):
         return FirewallFacts(ruleset=None, why_not="nft --json does not tell them", legacy=legacy)
-    return FirewallFacts(ruleset=ruleset, legacy=legacy)
+    return FirewallFacts(ruleset=tuple(_with_device(each, devices) for each in ruleset), legacy=legacy)
+
+
+def _listed(program: str, *flags: str) -> str:
+    command = [program, *flags, "list", "ruleset"]
+    return subprocess.run(command, capture_output=True, check=False, timeout=_TIME_LIMIT_S, text=True).stdout
+
+
+def _with_device(each: Json, devices: Mapping[tuple[str, ...], Sequence[str]]) -> Json:
+    """Return an object of nft with the interfaces of its chain, which nft up to 1.0.6 leaves out of JSON."""
+    chain = each.get("chain", {})
+    found = devices.get(tuple(chain.get(key, "") for key in ("family", "table", "name")))
+    return each if found is None or "dev" in chain else {"chain": {**chain, "dev": list(found)}}
+
+
+def devices_of(listing: str) -> Mapping[tuple[str, ...], tuple[str, ...]]:
+    """Return the interfaces of each chain that has some, by family, table and name.
+
+    Args:
+        listing: what ``nft list ruleset`` prints.
+    """
+    found: dict[tuple[str, ...], tuple[str, ...]] = {}
+    table: tuple[str, ...] = ()
+    chain = ""
+    for line in map(str.strip, listing.splitlines()):
+        words = line.split()
+        if words[:1] == ["table"]:
+            table = tuple(words[1:3])
+        elif words[:1] == ["chain"]:
+            chain = words[1]
+        elif hooked := re.match(r"type \w+ hook \w+ devices? (?:= )?(\{.*?\}|\S+)", line):
+            found[*table, chain] = tuple(re.findall(r"[^\s{},\"]+", hooked[1]))
+    return found
 
 
 def _has_tables() -> bool:
