@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from typing import Protocol, final
 
 from carpsim.adversary import NAME as ADVERSARY
-from carpsim.adversary import Adversary, Attack
+from carpsim.adversary import Adversary
 from carpsim.client import Answer, Client
 from carpsim.clock import HostClock
 from carpsim.engine import Engine
-from carpsim.faults import Fault
+from carpsim.faults import Attack, Fault
 from carpsim.host import Host, Machine, Watcher
 from carpsim.loop import EngineLoop, LoopFactory
 from carpsim.router import Router
