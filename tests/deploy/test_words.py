@@ -45,3 +45,9 @@ def test_the_chart_is_of_this_version() -> None:
 def test_the_health_check_is_the_images(name: str) -> None:
     """The probes run the image's health check."""
     assert carpd_of(documents_of(name))["livenessProbe"]["exec"]["command"] == HEALTH
+
+
+def test_podman_runs_the_health_check() -> None:
+    """The quadlet has the image's health check as well."""
+    quadlet = (DEPLOY / "podman" / "carpd.container").read_text(encoding="utf-8")
+    assert f"\nHealthCmd={' '.join(HEALTH)}\n" in quadlet
