@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from typing import TYPE_CHECKING, Final
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HEALTH: Final = ["carpd", "--healthcheck"]
+DOCKERFILE: Final = ROOT / "Dockerfile"
 FILES: Final = sorted(path for path in DEPLOY.rglob("*") if path.is_file())
 VERSION: Final[str] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
 
@@ -39,6 +41,22 @@ def test_the_chart_is_of_this_version() -> None:
     """The chart's image is that of the version which it is in."""
     (chart,) = read(CHART / "Chart.yaml")
     assert chart["appVersion"] == chart["version"] == VERSION
+
+
+def test_the_variables_are_carpds() -> None:
+    """The list that these tests hold deploy/ to is that of the daemon."""
+    environment = pytest.importorskip("triocarp.daemon.environment", reason="carpd does not read variables yet")
+    assert environment.VARIABLES == VARIABLES
+
+
+@pytest.mark.skipif(not DOCKERFILE.exists(), reason="there is no image yet")
+def test_the_image_is_what_the_manifests_take_it_for() -> None:
+    """The image has the health check that the probes run, and starts what preferred nodes start."""
+    text = DOCKERFILE.read_text(encoding="utf-8")
+    (entry_point,) = re.findall(r"^ENTRYPOINT (\[.*\])$", text, re.MULTILINE)
+    (health,) = re.findall(r"^HEALTHCHECK .*CMD (\[.*\])$", text, re.MULTILINE)
+    assert json.loads(health) == HEALTH
+    assert json.loads(entry_point)[-1] == "--environment"
 
 
 @pytest.mark.parametrize("name", SETS)
