@@ -133,3 +133,10 @@ def bench(session: nox.Session) -> None:
     """Measure us and our peers in the same run, and print the tables: daemons, the core's calls, the simulator."""
     install(session, "bench", extras="sim")
     session.run("python", "-m", "tests.bench", *session.posargs)
+
+
+@nox.session
+def validate(session: nox.Session) -> None:
+    """Play the same scenes with simulated hosts and with real daemons, and compare what clients feel."""
+    install(session, extras="sim")
+    session.run("python", "-m", "tests.validate", *session.posargs)
