@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _KEY = "triocarp_private_network_refusal"
 _refusal = pytest.StashKey[str]()
-_PACKAGES = {"ip": "iproute2", "nft": "nftables"}
+_PACKAGES = {"ip": "iproute2", "nft": "nftables", "systemd-analyze": "systemd"}
 """Debian's names of the packages that are not called like their program."""
 
 
