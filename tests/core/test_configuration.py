@@ -395,8 +395,9 @@ def test_preempt_delay_needs_preempt() -> None:
 @pytest.mark.parametrize("wrong", [{"losses": 0}, {"within": 0}, {"hold_down": 0}])
 def test_flap_damping_of_nothing_is_refused(wrong: dict[str, int]) -> None:
     """Each of its numbers is above 0."""
-    ((setting, _, accepted),) = problems(flap_damping=FlapDamping(**wrong))
-    assert (setting, accepted) == ("flap_damping", "numbers above 0")
+    damping = FlapDamping(**wrong)
+    value = f"{damping.losses} within {damping.within}, hold-down {damping.hold_down}"
+    assert problems(flap_damping=damping) == [("flap_damping", value, "numbers above 0")]
     replace(PLAIN, flap_damping=FlapDamping(losses=1, within=1, hold_down=1))
 
 
