@@ -71,6 +71,9 @@ WAKE_UP: Final = Uniform(10_000, 150_000)
 SCRIPT: Final = Script(duration=Uniform(2 * MILLISECOND, 6 * MILLISECOND))
 """A script that runs ``ip address``."""
 
+REAPING: Final = Uniform(300_000, 2 * MILLISECOND)
+"""From what a script does to the end of the script, as its parent sees it."""
+
 LINK_LOSS_SLEEP: Final = 10 * SECOND
 SWITCH_OVER_SLEEP: Final = 3 * SECOND
 
@@ -471,7 +474,7 @@ class UcarpHost:
         duration = self.scripts[hook].duration.draw(self._script_rng)
         if not chance(self._script_rng, self.scripts[hook].failure):
             self._engine.after(duration, self._finish_script, self._boots, hook)
-        yield _Wait(duration)
+        yield _Wait(duration + REAPING.draw(self._timing_rng))
 
     # What it reads, and when.
 

@@ -135,6 +135,8 @@ def virtual_hosts(draw: st.DrawFn, vhid: int) -> VirtualHostConfig:
     dialect = draw(dialects())
     openbsd = dialect.covers_link_layer_address
     preempt = draw(st.booleans())
+    sealing = draw(st.sampled_from(Sealing))
+    routed = draw(st.booleans())
     return VirtualHostConfig(
         interface=f"{draw(NAMES)}{vhid}",
         vhid=vhid,
@@ -165,16 +167,20 @@ def virtual_hosts(draw: st.DrawFn, vhid: int) -> VirtualHostConfig:
         flap_damping=draw(st.none() | st.builds(FlapDamping, losses=st.integers(1, 9))),
         neutral=draw(st.booleans()),
         ignore_carrier=draw(st.booleans()),
-        manages_addresses=draw(st.booleans()),
+        manages_addresses=routed or draw(st.booleans()),
         up_hook=draw(st.booleans()),
         down_hook=draw(st.booleans()),
+        routing_table=vhid if routed else 0,
+        rule_priority=draw(st.none() | st.integers(0, 9)) if routed else None,
+        routing_prefix_length=draw(st.none() | st.integers(1, 32)) if routed else None,
+        gateways=draw(st.sampled_from([(), (IPv4Address("10.0.0.254"),)])) if routed else (),
         announce_after=draw(st.lists(st.integers(1, 9)).map(tuple)),
         announce_refresh=draw(DURATIONS),
         announces_router=draw(st.booleans()),
         failover_group=draw(NAMES),
-        sealing=draw(st.sampled_from(Sealing)),
+        sealing=sealing,
         seal_window=draw(st.integers(1, 10**10)),
-        unsealed_peers=tuple(draw(st.lists(st.sampled_from(HOSTS)))),
+        unsealed_peers=() if sealing is Sealing.OFF else tuple(draw(st.lists(st.sampled_from(HOSTS)))),
         dialect=dialect,
     )
 
@@ -189,7 +195,12 @@ def together(*hosts: VirtualHostConfig) -> NodeConfig:
     first = hosts[0]
     return NodeConfig(
         virtual_hosts=tuple(
-            replace(host, sealing=first.sealing, seal_window=first.seal_window)
+            replace(
+                host,
+                sealing=first.sealing,
+                seal_window=first.seal_window,
+                unsealed_peers=() if first.sealing is Sealing.OFF else host.unsealed_peers,
+            )
             if host.failover_group == first.failover_group
             else host
             for host in hosts

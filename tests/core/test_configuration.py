@@ -355,7 +355,7 @@ def test_ipv6_group_must_be_multicast() -> None:
         ("source6", {"source6": IPv6Address("fe80::5%eth0")}),
         ("group6", {"group6": IPv6Address("ff02::12%eth0")}),
         ("peers[1]", {"peers": (PEER, IPv6Address("fe80::9%eth0"))}),
-        ("unsealed_peers[0]", {"unsealed_peers": (IPv6Address("fe80::9%eth0"),)}),
+        ("unsealed_peers[0]", {"unsealed_peers": (IPv6Address("fe80::9%eth0"),), "sealing": Sealing.OBSERVE}),
     ],
 )
 def test_address_with_a_scope_is_refused(setting: str, changes: dict[str, Any]) -> None:
@@ -707,3 +707,16 @@ def test_derived_addresses() -> None:
     assert UNICAST.destinations == (PEER, PEER6)
     assert replace(PLAIN, other_password=b"old").passwords == (PLAIN.password, b"old")
     assert PLAIN.passwords == (PLAIN.password,)
+
+
+def test_peers_that_need_not_seal_are_refused_where_nobody_looks_at_seals() -> None:
+    """With sealing off they would mean nothing, and whoever lists them believes to be protected."""
+    ((setting, value, accepted),) = problems(unsealed_peers=(PEER, OWN6))
+    assert (setting, value) == ("unsealed_peers", f"{PEER}, {OWN6}")
+    assert accepted == "none, or sealing to observe or enforce: nobody's seal is looked at while it is off"
+
+
+@pytest.mark.parametrize("sealing", [Sealing.OBSERVE, Sealing.ENFORCE])
+def test_peers_may_go_unsealed_where_seals_are_looked_at(sealing: Sealing) -> None:
+    """In a trial, too, so that the list is complete before it counts."""
+    assert replace(PLAIN, unsealed_peers=(PEER,), sealing=sealing).unsealed_peers == (PEER,)

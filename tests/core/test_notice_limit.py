@@ -27,3 +27,13 @@ def test_forged_sources_do_not_fill_the_memory() -> None:
     for minute in range(3):
         admitted = [limit.admits(Notice.STALE, PEER + number, minute * MINUTE) for number in range(1000)]
         assert admitted.count(True) == REMEMBERED
+
+
+def test_what_a_forger_makes_us_say_hides_nothing_else() -> None:
+    """Each notice has its own room: with one of them full, another about the same peer, or a new one, passes."""
+    limit = NoticeLimit()
+    for number in range(2 * REMEMBERED):
+        limit.admits(Notice.ALTERED, PEER + number, 0)
+    assert limit.admits(Notice.SEND_FAILED, PEER, 0)
+    assert limit.admits(Notice.SEND_FAILED, PEER + 5 * REMEMBERED, 0)
+    assert not limit.admits(Notice.SEND_FAILED, PEER, 0)

@@ -80,6 +80,21 @@ def test_one_last_word_is_no_second_master() -> None:
     assert machine.statistics.two_masters == 0
 
 
+def test_words_that_come_together_prove_nothing() -> None:
+    """Two hosts that take over at one goodbye speak at once, and then one yields; half an interval is a master."""
+    machine = Machine.master(OURS)
+    interval = SECOND + 100 * SECOND // 256
+    hear(machine, *[WORSE] * 5, apart=SECOND // 1000)
+    assert machine.reports(TwoMasters) == []
+    assert machine.reports(OneWaySuspected) == []
+    first = machine.now - 4 * SECOND // 1000
+    machine.run_for(first + interval // 2 - machine.now - 1)
+    assert "two masters" not in machine.feed(WORSE.advertises())
+    done = machine.feed(WORSE.advertises(), after=1)
+    assert (done.count("two masters"), done.count("one way")) == (1, 1)
+    assert machine.reports(TwoMasters)[-1].since == first
+
+
 def test_goodbye_ends_it() -> None:
     """A rival that leaves says so; a goodbye of one that was heard once, or never, ends nothing."""
     machine = Machine.master(OURS)
@@ -87,7 +102,7 @@ def test_goodbye_ends_it() -> None:
     hear(machine, WORSE)
     machine.feed(WORSE.leaves())
     assert machine.reports(TwoMasters) == []
-    hear(machine, WORSE, WORSE)
+    hear(machine, WORSE, WORSE, apart=SECOND)
     heard = machine.now
     assert machine.feed(WORSE.leaves(), after=1)[0] == "two masters no more"
     assert machine.reports(TwoMasters)[-1].until == heard + 1
@@ -97,7 +112,7 @@ def test_goodbye_ends_it() -> None:
 def test_leaving_ends_it(link: Link) -> None:
     """When we are no longer master there are no two, whatever the other one does."""
     machine = Machine.master(OURS)
-    hear(machine, WORSE, WORSE)
+    hear(machine, WORSE, WORSE, apart=SECOND)
     done = machine.link(link) if link is Link.DOWN else machine.feed(Peer(advskew=1).advertises())
     assert "two masters no more" in done
     assert machine.reports(TwoMasters)[-1].until == machine.now
@@ -193,6 +208,24 @@ def test_third_master_begins_anew() -> None:
     assert hear(machine, A, B, C, A, B, C, A, B, C) == []
 
 
+def test_last_words_are_no_turns() -> None:
+    """B preempts A, which has just taken over, and A says its last word: only B goes on."""
+    machine = Machine.listening(OURS)
+    assert hear(machine, B, A, apart=3 * SECOND) == []
+    assert hear(machine, B, A, apart=SECOND // 1000) == []
+    assert hear(machine, *[B] * 9, apart=SECOND) == []
+    assert machine.statistics.two_masters == 0
+
+
+def test_turns_of_two_that_go_on_are_told_however_close_they_are() -> None:
+    """B speaks a millisecond after A, each time: it is no answer of B's when A speaks after it, as well."""
+    machine = Machine.listening(OURS)
+    done = [hear(machine, A, apart=SECOND) + hear(machine, B, apart=SECOND // 1000) for _ in range(4)]
+    assert done[:2] == [[], []]
+    assert done[2] == ["two masters"]
+    assert done[3] == []
+
+
 @pytest.mark.parametrize("link", [Link.UP, Link.DOWN])
 def test_backup_that_hears_nobody_any_more_tells_the_end(link: Link) -> None:
     """When both fall silent, or the link is lost, the end is told with the instant of the last advertisement."""
@@ -217,7 +250,7 @@ def test_two_masters_over_ipv6_are_told_by_a_master() -> None:
     """A rival is named by the address over which it was heard."""
     machine = Machine.master(replace(DUAL, advskew=50))
     peer = Peer.of(machine.configs[0], IPv6Address("fe80::9"), advskew=100)
-    hear(machine, peer, peer)
+    hear(machine, peer, peer, apart=SECOND)
     assert [report.peer for report in machine.reports(TwoMasters)] == [peer.source]
 
 
@@ -330,7 +363,7 @@ def test_rival_that_left_wakes_nobody() -> None:
 def test_end_is_when_the_rival_was_heard_last(yields: bool) -> None:
     """Not when we leave, or yield to a third: it may have yielded long before."""
     machine = Machine.master(OURS)
-    hear(machine, WORSE, WORSE)
+    hear(machine, WORSE, WORSE, apart=SECOND)
     heard = machine.now
     machine.run_for(SECOND)
     if yields:
@@ -391,6 +424,7 @@ def test_memory_is_bounded() -> None:
     """Whoever has the password may claim any number of addresses: only so many are followed, or counted."""
     machine = Machine.master(OURS)
     for _ in range(2):
+        machine.run_for(SECOND)
         for number in range(200):
             machine.feed(replace(WORSE, source=IPv4Address("10.9.0.0") + number).advertises())
     assert len(machine.reports(TwoMasters)) == RIVALS_MAX

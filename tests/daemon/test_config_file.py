@@ -23,9 +23,10 @@ from triocarp.core import (
     problems_of_drafts,
 )
 from triocarp.core.flap_damping import FlapDamping
+from triocarp.core.policy_routing import SYSTEM_TABLES
 from triocarp.core.timing import SECOND
 from triocarp.daemon import command_line, config_file
-from triocarp.daemon.config_keys import KEYS
+from triocarp.daemon.config_keys import KEYS, TOP_KEYS
 from triocarp.daemon.settings import Settings, SettingsError
 from triocarp.linux.interface_table import InterfaceTable
 from triocarp.linux.rtnetlink_messages import AddressReport, LinkReport
@@ -114,7 +115,10 @@ def test_missing_source_is_told(passwords: Path) -> None:
     """An interface without an address of its own cannot advertise."""
     text = LEAST.replace('["10.0.0.100/24"]', '["10.0.0.100/24", "10.0.0.5/24"]')
     assert mistakes(text + 'failover_group = "a@b"', passwords) == [
-        "virtual_host[0].source: is missing, and eth0 has no IPv4 address of its own",
+        (
+            "virtual_host[0].source: is missing, and eth0 has no IPv4 address of its own but 10.0.0.100/24, "
+            "10.0.0.5/24, which `addresses` lets move: list another one there, or give eth0 one"
+        ),
         (
             "virtual_host[0].failover_group: a@b: expected a name without @: such are the groups of virtual hosts "
             "that are alone"
@@ -155,10 +159,14 @@ def test_missing_interface_is_told(passwords: Path) -> None:
         ("announce_after = [1, 2, 3]", "announce_after", (1, 2, 3)),
         ("announce_refresh_s = 60", "announce_refresh", 60 * SECOND),
         ("announces_router = true", "announces_router", True),
+        ("routing_table = 100", "routing_table", 100),
+        ("routing_table = 100\nrule_priority = 500", "rule_priority", 500),
+        ("routing_table = 100\nrouting_prefix_length = 24", "routing_prefix_length", 24),
+        ('routing_table = 100\ngateways = ["10.0.0.254"]', "gateways", (IPv4Address("10.0.0.254"),)),
         ('failover_group = "gateway"', "failover_group", "gateway"),
         ('sealing = "enforce"', "sealing", Sealing.ENFORCE),
         ("seal_window_s = 0.5", "seal_window", SECOND // 2),
-        ('unsealed_peers = ["10.0.0.9"]', "unsealed_peers", (IPv4Address("10.0.0.9"),)),
+        ('sealing = "observe"\nunsealed_peers = ["10.0.0.9"]', "unsealed_peers", (IPv4Address("10.0.0.9"),)),
         ('transport = "unicast"\npeers = ["10.0.0.9"]', "peers", (IPv4Address("10.0.0.9"),)),
         ('transport = "unicast"\npeers = ["10.0.0.9"]\nrouted_peers = true', "routed_peers", True),
         (
@@ -346,10 +354,10 @@ def test_every_number_has_a_range(name: str, data: st.DataObject) -> None:
     kind = KEYS[name].kind
     assert kind.least is not None
     assert kind.most is not None
-    assert f"{kind.least:g} to {kind.most:g}" in kind.accepted
+    assert f"{kind.least:.10g} to {kind.most:.10g}" in kind.accepted
     numbers = st.integers() | st.floats() if kind.seconds else st.integers()
     near = st.sampled_from([kind.least - 1, kind.least, kind.most, kind.most + 1])
-    number = data.draw(near | numbers)
+    number = data.draw((near | numbers).filter(lambda number: number not in SYSTEM_TABLES))
     if kind.least <= number <= kind.most:
         converted = kind.convert(number)
         field = KEYS[name].field
@@ -456,6 +464,28 @@ def test_clashes_name_both_virtual_hosts(passwords: Path) -> None:
         "virtual_host[1].vhid",
         "virtual_host[1].addresses[0]",
     ]
+
+
+@pytest.mark.parametrize("key", sorted(TOP_KEYS))
+def test_what_concerns_the_daemon_belongs_before_the_tables(key: str, passwords: Path) -> None:
+    """In TOML a line behind a table belongs to that table, which is easily overlooked."""
+    place = "belongs before the first table [[virtual_host]]: it concerns the whole daemon"
+    assert mistakes(LEAST + f"{key} = true", passwords) == [f"virtual_host[0].{key}: {place}"]
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("advskew = true", "advskew: true: expected a whole number"),
+        ("peers = [false]", "peers[0]: false: expected an address"),
+        ("source = [true, 1, 'a']", "source: [true, 1, 'a']: expected an IPv4 address"),
+        ("announce_after = false", "announce_after: false: expected a list"),
+    ],
+)
+def test_values_are_told_as_toml_has_them(line: str, told: str, passwords: Path) -> None:
+    """``true`` and ``false``, alone and in a list."""
+    (found,) = mistakes(LEAST + line, passwords)
+    assert found.startswith(f"virtual_host[0].{told}")
 
 
 @pytest.mark.parametrize("text", ["", "virtual_host = 1", "virtual_host = []", "[virtual_host]\nvhid = 1"])

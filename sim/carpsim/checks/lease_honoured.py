@@ -7,7 +7,7 @@ from carpsim.checks.situation import Member
 from carpsim.checks.verdict import NOW, Bound
 from carpsim.faults import AddressTaken, LinkLoss
 from carpsim.host import Host
-from carpsim.host_network import LEASE_LATENESS
+from carpsim.lease_clock import longest_lateness
 from triocarp.core import IPAddress, State
 
 
@@ -16,7 +16,7 @@ class LeaseHonoured(Check):
     """An address is gone ``lease + lateness of the kernel`` after its daemon was killed or stood still.
 
     The last renewal came before the daemon's end, so the lease ends no later than ``lease`` after that, and the
-    kernel was measured to be half a second late. The lease is the dead time in whole seconds, rounded up, or half
+    kernel is late (`carpsim.lease_clock`). The lease is the dead time in whole seconds, rounded up, or half
     a second more than the interval of a demoted host if that is longer. A frozen kernel answers nobody, and
     counts again when it goes on.
 
@@ -71,7 +71,7 @@ class LeaseHonoured(Check):
         return taken or now - self.situation.disturbed[name] <= member.lease
 
     def _bound(self, member: Member) -> Bound:
-        return Bound((("lease", member.lease), ("kernel lateness", LEASE_LATENESS)))
+        return Bound((("lease", member.lease), ("kernel lateness", longest_lateness(member.lease))))
 
     def _decide(self, member: Member, since: int) -> None:
         if self.situation.inactive_since.get(member.host.name) != since or member.host.network.frozen:

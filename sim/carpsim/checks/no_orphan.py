@@ -6,7 +6,7 @@ from carpsim.checks.check import Check
 from carpsim.checks.situation import Member
 from carpsim.checks.verdict import NOW, Bound
 from carpsim.host import Host
-from carpsim.host_network import LEASE_LATENESS
+from carpsim.lease_clock import longest_lateness
 from triocarp.core import IPAddress, State
 from triocarp.core.address_guard import RELEASE_INTERVAL
 
@@ -70,7 +70,7 @@ class NoOrphan(Check):
 
     def _decide_where_no_daemon_runs(self, member: Member) -> None:
         since = self.situation.inactive_since.get(member.host.name, self.engine.now)
-        bound = Bound((("lease", member.lease), ("kernel lateness", LEASE_LATENESS)))
+        bound = Bound((("lease", member.lease), ("kernel lateness", longest_lateness(member.lease))))
         kept = [address for address in member.holds if member.has_leased(address)]
         if not kept or self.engine.now <= since + bound.value:
             return  # `lease-honoured` waits for its end

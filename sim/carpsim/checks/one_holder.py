@@ -7,7 +7,7 @@ from carpsim.checks.check import Check
 from carpsim.checks.situation import Member, Situation
 from carpsim.checks.verdict import Bound
 from carpsim.host import Host
-from carpsim.host_network import LEASE_LATENESS
+from carpsim.lease_clock import longest_lateness
 from triocarp.core import IPAddress
 
 Pair: TypeAlias = tuple[Member, Member]
@@ -99,7 +99,7 @@ class OneHolder(Check):
         inactive_since = self.situation.inactive_since.get(member.host.name)
         if inactive_since is None:
             return member.excused
-        return max(member.excused, inactive_since + member.lease + LEASE_LATENESS)
+        return max(member.excused, inactive_since + member.lease + longest_lateness(member.lease))
 
     def _decide(self, pair: Pair, since: int) -> None:
         if self._since.get(pair) != since:

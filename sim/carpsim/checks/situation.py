@@ -10,7 +10,7 @@ from typing import Final, final
 
 from carpsim.faults import CableConditions, ClockDrift, Fault, LateTimer, Stop, SwitchOver
 from carpsim.host import Host, Machine
-from carpsim.host_network import LEASE_LATENESS
+from carpsim.lease_clock import longest_lateness
 from carpsim.scenario import HostSettings
 from carpsim.segment import Segment, Snooping
 from carpsim.world import World
@@ -394,7 +394,7 @@ class Situation:
                 self.disturb(host.name, now + min(FIRST << (failures - 1), LONGEST))
             case EffectFailed(effect=ReleaseAddresses(interface=interface, vhid=vhid)):
                 member = self._by_host[host.name][interface, vhid]
-                member.excused = max(member.excused, now + member.lease + LEASE_LATENESS)
+                member.excused = max(member.excused, now + member.lease + longest_lateness(member.lease))
                 self.disturb(host.name, now)
             case _:
                 self.disturb(host.name, now)

@@ -11,17 +11,20 @@ INTERVAL: Final = 60 * SECOND
 """Nanoseconds between two notices of one kind about one peer."""
 
 REMEMBERED: Final = 64
-"""How many pairs of notice and peer are remembered: whoever forges source addresses shall not fill the memory."""
+"""How many peers are remembered for each notice: whoever forges source addresses shall not fill the memory."""
 
 
 @final
 class NoticeLimit:
-    """Lets one notice of a kind pass a minute for each peer, and `REMEMBERED` in all."""
+    """Lets one notice of a kind pass a minute for each peer, and `REMEMBERED` of a kind in all.
+
+    Each kind has its own room, so that what a forger makes us say hides nothing else.
+    """
 
     __slots__ = ("_said",)
 
     def __init__(self) -> None:
-        self._said: OrderedDict[tuple[Notice, IPAddress | None], int] = OrderedDict()
+        self._said: dict[Notice, OrderedDict[IPAddress | None, int]] = {}
 
     def admits(self, notice: Notice, peer: IPAddress | None, now: int) -> bool:
         """Return whether to say it, and if so take note.
@@ -31,9 +34,10 @@ class NoticeLimit:
             peer: about whom.
             now: nanoseconds.
         """
-        while self._said and now - next(iter(self._said.values())) >= INTERVAL:
-            self._said.popitem(last=False)
-        if (notice, peer) in self._said or len(self._said) >= REMEMBERED:
+        said = self._said.setdefault(notice, OrderedDict())
+        while said and now - next(iter(said.values())) >= INTERVAL:
+            said.popitem(last=False)
+        if peer in said or len(said) >= REMEMBERED:
             return False
-        self._said[notice, peer] = now
+        said[peer] = now
         return True

@@ -86,6 +86,9 @@ class Mistakes:
             key: as it stands there.
             known: what there is.
         """
+        if key in TOP_KEYS:
+            self.add(f"{where}{key}", f"belongs before the first table [[{TABLE}]]: it concerns the whole daemon")
+            return
         close = difflib.get_close_matches(key, known, 1)
         hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
         self.add(f"{where}{key}", f"there is no such setting; {hint}")
@@ -242,13 +245,22 @@ class _WrongValueError(Exception):
 def _converted(key: Key, value: Json, *, whole: bool = False) -> object:
     """Return what a value of TOML means: ``whole`` of a key, or an element of its list."""
     if whole and key.kind.several:
-        raise _WrongValueError(f"{value!r}: expected a list, each {key.kind.accepted}")
+        raise _WrongValueError(f"{_spelled(value)}: expected a list, each {key.kind.accepted}")
     try:
         return key.kind.convert(value)
     except PasswordError as error:
         raise _WrongValueError(str(error)) from None
     except ValueError:
-        raise _WrongValueError(f"{value!r}: expected {key.kind.accepted}") from None
+        raise _WrongValueError(f"{_spelled(value)}: expected {key.kind.accepted}") from None
+
+
+def _spelled(value: Json) -> str:
+    """Return a value as TOML has it, as far as that can be told: ``true``, and not Python's ``True``."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return f"[{', '.join(map(_spelled, value))}]"
+    return repr(value)
 
 
 def add_problems(readers: Sequence["VirtualHostReader"], mistakes: Mistakes) -> None:
@@ -344,12 +356,12 @@ class VirtualHostReader:
                 status=STATUS_START,
             )
             return
-        own = [address for address in table.addresses_of(name) if address.ip not in virtual]
         for family in sorted(served):
-            self._choose_source(family, own)
+            here = [address for address in table.addresses_of(name) if family_of(address) is family]
+            self._choose_source(family, here, virtual)
 
-    def _choose_source(self, family: Family, own: Sequence[IPInterface]) -> None:
-        candidates = [address.ip for address in own if family_of(address) is family]
+    def _choose_source(self, family: Family, here: Sequence[IPInterface], virtual: AbstractSet[IPAddress]) -> None:
+        candidates = [address.ip for address in here if address.ip not in virtual]
         # A link-local address is always there, and never changes when the network is numbered anew.
         candidates.sort(key=lambda ip: not (family is Family.IPV6 and ip.is_link_local))
         setting = _SOURCES[family]
@@ -357,8 +369,12 @@ class VirtualHostReader:
             self._fields[setting] = candidates[0]
         else:
             interface = self._fields["interface"]
+            but = ""
+            if here:
+                moves = ", ".join(map(str, here))
+                but = f" but {moves}, which `addresses` lets move: list another one there, or give {interface} one"
             self._mistakes.add(
-                f"{self._where}.{setting}", f"is missing, and {interface} has no {family} address of its own"
+                f"{self._where}.{setting}", f"is missing, and {interface} has no {family} address of its own{but}"
             )
             self._unknown.add(setting)
 
