@@ -30,6 +30,7 @@ from triocarp.daemon import command_line, starting
 from triocarp.daemon.background import run_in_background
 from triocarp.daemon.driver import Driver
 from triocarp.daemon.event_log import EventLog, Level
+from triocarp.daemon.health import HealthSocket
 from triocarp.daemon.kernel_host import KernelHost
 from triocarp.daemon.line_writer import LineWriter, Stream
 from triocarp.daemon.rehearsal import rehearse
@@ -38,6 +39,7 @@ from triocarp.daemon.settings import STATUS_START, Settings, SettingsError
 from triocarp.daemon.syslog_stream import DEFAULT_FACILITY, NO_SYSLOG, SyslogStream
 from triocarp.linux.clock import boottime
 from triocarp.linux.instance_lock import AlreadyRunning, InstanceLock
+from triocarp.linux.orphans import reap_orphans
 from triocarp.linux.precise_timer import PreciseTimer
 from triocarp.linux.scheduling import become_real_time
 from triocarp.linux.wall_clock import WallClock, is_synchronised
@@ -219,6 +221,8 @@ async def _serve(settings: Settings, log: EventLog, early: list[int], runs: Call
                 raise starting.StartError(f"journal {settings.journal}: {error.strerror}") from None
             stack.callback(journal.close)  # last, so that the leaving stands in it
         node = Node(settings.node, rng=random.Random(seed))  # noqa: S311 - so that the journal can be replayed
+        first = settings.node.virtual_hosts[0]
+        health = stack.enter_context(HealthSocket(first.interface, first.vhid))
         kernel = stack.enter_context(KernelHost(settings.node.virtual_hosts, trouble=trouble))
         timer = stack.enter_context(PreciseTimer())
         hooks = ScriptRunner(
@@ -239,6 +243,9 @@ async def _serve(settings: Settings, log: EventLog, early: list[int], runs: Call
         )
         async with trio.open_nursery() as nursery:
             nursery.start_soon(log.serve)
+            nursery.start_soon(health.serve, node, boottime)
+            if os.getpid() == 1:
+                nursery.start_soon(reap_orphans)
             await nursery.start(_serve_signals, driver, log)
             for warning in (*settings.warnings, *_clock_warnings(settings)):
                 log.line(Level.WARNING, warning)
