@@ -21,6 +21,7 @@ from triocarp.core import (
     Ports,
     Runner,
     Sealing,
+    State,
     StopRequested,
     SwitchOverRequested,
     VirtualHostConfig,
@@ -39,6 +40,7 @@ from triocarp.daemon.settings import STATUS_START, Settings, SettingsError
 from triocarp.daemon.syslog_stream import DEFAULT_FACILITY, NO_SYSLOG, SyslogStream
 from triocarp.linux.clock import boottime
 from triocarp.linux.instance_lock import AlreadyRunning, InstanceLock
+from triocarp.linux.interface_table import read_interfaces
 from triocarp.linux.orphans import reap_orphans
 from triocarp.linux.precise_timer import PreciseTimer
 from triocarp.linux.scheduling import become_real_time
@@ -254,8 +256,10 @@ async def _serve(settings: Settings, log: EventLog, early: list[int], runs: Call
             gc.freeze()
             if settings.real_time and not become_real_time(kernel.addresses.thread_id):
                 log.line(Level.INFO, "no real-time scheduling without CAP_SYS_NICE: a busy machine may delay us")
+            _introduce(settings, log)
             await nursery.start(_drive, driver, nursery.cancel_scope)
-            _greet(settings, log)
+            for host in settings.node.virtual_hosts:
+                log.line(Level.INFO, _describe(host))
             runs()
             if set(early) & set(_STOP_SIGNALS):
                 driver.feed(StopRequested())
@@ -297,17 +301,23 @@ async def _serve_signals(
                 for (interface, vhid), host in driver.node.virtual_hosts.items():
                     log.line(Level.INFO, f"{host.state.value} on {interface} id {vhid}")
             elif number == signal.SIGUSR2:
-                log.line(Level.INFO, f"SIGUSR2: handing over, and not coming back for {HOLD_DOWN // SECOND} s")
+                is_master = State.MASTER in {host.state for host in driver.node.virtual_hosts.values()}
+                doing = f"handing over, and not coming back for {HOLD_DOWN // SECOND} s"
+                log.line(Level.INFO, f"SIGUSR2: {doing if is_master else 'there is nothing to hand over'}")
                 driver.feed(SwitchOverRequested(hold_down=HOLD_DOWN))
             else:
                 log.line(Level.INFO, f"{signal.Signals(number).name}: leaving")
                 driver.feed(StopRequested())
 
 
-def _greet(settings: Settings, log: EventLog) -> None:
-    for host in settings.node.virtual_hosts:
-        log.line(Level.INFO, f"Using [{host.interface}] as a network interface")
-        log.line(Level.INFO, _describe(host))
+def _introduce(settings: Settings, log: EventLog) -> None:
+    table = read_interfaces()
+    for interface in dict.fromkeys(host.interface for host in settings.node.virtual_hosts):
+        log.line(Level.INFO, f"Using [{interface}] as a network interface")
+        found = table.find(interface)
+        if found is not None:
+            mac = found.hardware_address.hex(":")
+            log.line(Level.INFO, f"Local advertised ethernet address is [{mac}]")
 
 
 def _describe(host: VirtualHostConfig) -> str:
