@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import gc
+import importlib
 import io
 import os
 import random
@@ -49,6 +50,9 @@ from triocarp.linux.wall_clock import WallClock, is_synchronised
 STATUS_BUG: Final = 70
 """Exit status of a mistake of ours (EX_SOFTWARE of sysexits(3)); the addresses have been released all the same."""
 
+TOOLS: Final = ("migrate",)
+"""First words of command lines that are no daemon's. ucarp has none: it ignores words without a dash."""
+
 _STDERR: Final = 2
 
 HOLD_DOWN: Final = 3 * SECOND
@@ -71,6 +75,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not words:
         command_line.parser().print_help()
         return 0
+    if words[0] in TOOLS:
+        return _run_tool(words[0], words[1:])
     try:
         settings = command_line.read(words, first_interface=starting.first_interface)
     except SettingsError as error:
@@ -80,6 +86,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     if settings.daemonize:
         return run_in_background(command_line.program(), functools.partial(_start, settings))
     return _start(settings, lambda: None)
+
+
+def _run_tool(name: str, words: Sequence[str]) -> int:
+    """Run what is no daemon, and return its exit status. Each is loaded when it is asked for, and not before."""
+    module = importlib.import_module(f"triocarp.{name}.main")
+    status: int = module.main(words)
+    return status
 
 
 def _refuse(lines: Sequence[str], status: int) -> int:
