@@ -38,8 +38,8 @@ class Ifupdown:
         self.environ = {
             **environment(),
             "PATH": f"{programs}:{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin",
-            "CARPD_RUN_DIRECTORY": str(self.run_directory),
-            "CARPD_UCARP_HOOK": "/nonexistent",
+            "FILES_DIRECTORY": str(self.run_directory),
+            "DEBIANS_HOOK": "/nonexistent",
             "IFACE": INTERFACE,
         }
 
@@ -106,7 +106,7 @@ def test_a_stanza_that_is_not_ours_is_passed_over(ifupdown: Ifupdown) -> None:
     """Without one of the three options, and where Debian's ucarp would start as well."""
     assert ifupdown.up(VID="7", VIP=VIP).returncode == 0
     assert not ifupdown.run_directory.exists()
-    ifupdown.environ["CARPD_UCARP_HOOK"] = "/bin/true"
+    ifupdown.environ["DEBIANS_HOOK"] = "/bin/true"
     if Path("/usr/sbin/ucarp").exists():
         assert b"is left to ucarp" in ifupdown.up(**OPTIONS).stderr
         assert not ifupdown.run_directory.exists()

@@ -22,6 +22,7 @@ from triocarp.core import (
     Ports,
     Runner,
     Sealing,
+    State,
     StopRequested,
     SwitchOverRequested,
     VirtualHostConfig,
@@ -31,6 +32,7 @@ from triocarp.daemon import command_line, starting
 from triocarp.daemon.background import run_in_background
 from triocarp.daemon.driver import Driver
 from triocarp.daemon.event_log import EventLog, Level
+from triocarp.daemon.health import HealthSocket
 from triocarp.daemon.kernel_host import KernelHost
 from triocarp.daemon.line_writer import LineWriter, Stream
 from triocarp.daemon.rehearsal import rehearse
@@ -39,6 +41,8 @@ from triocarp.daemon.settings import STATUS_START, Settings, SettingsError
 from triocarp.daemon.syslog_stream import DEFAULT_FACILITY, NO_SYSLOG, SyslogStream
 from triocarp.linux.clock import boottime
 from triocarp.linux.instance_lock import AlreadyRunning, InstanceLock
+from triocarp.linux.interface_table import read_interfaces
+from triocarp.linux.orphans import reap_orphans
 from triocarp.linux.precise_timer import PreciseTimer
 from triocarp.linux.scheduling import become_real_time
 from triocarp.linux.wall_clock import WallClock, is_synchronised
@@ -232,6 +236,8 @@ async def _serve(settings: Settings, log: EventLog, early: list[int], runs: Call
                 raise starting.StartError(f"journal {settings.journal}: {error.strerror}") from None
             stack.callback(journal.close)  # last, so that the leaving stands in it
         node = Node(settings.node, rng=random.Random(seed))  # noqa: S311 - so that the journal can be replayed
+        first = settings.node.virtual_hosts[0]
+        health = stack.enter_context(HealthSocket(first.interface, first.vhid))
         kernel = stack.enter_context(KernelHost(settings.node.virtual_hosts, trouble=trouble))
         timer = stack.enter_context(PreciseTimer())
         hooks = ScriptRunner(
@@ -252,6 +258,9 @@ async def _serve(settings: Settings, log: EventLog, early: list[int], runs: Call
         )
         async with trio.open_nursery() as nursery:
             nursery.start_soon(log.serve)
+            nursery.start_soon(health.serve, node, boottime)
+            if os.getpid() == 1:
+                nursery.start_soon(reap_orphans)
             await nursery.start(_serve_signals, driver, log)
             for warning in (*settings.warnings, *_clock_warnings(settings)):
                 log.line(Level.WARNING, warning)
@@ -260,8 +269,10 @@ async def _serve(settings: Settings, log: EventLog, early: list[int], runs: Call
             gc.freeze()
             if settings.real_time and not become_real_time(kernel.addresses.thread_id):
                 log.line(Level.INFO, "no real-time scheduling without CAP_SYS_NICE: a busy machine may delay us")
+            _introduce(settings, log)
             await nursery.start(_drive, driver, nursery.cancel_scope)
-            _greet(settings, log)
+            for host in settings.node.virtual_hosts:
+                log.line(Level.INFO, _describe(host))
             runs()
             if set(early) & set(_STOP_SIGNALS):
                 driver.feed(StopRequested())
@@ -303,17 +314,23 @@ async def _serve_signals(
                 for (interface, vhid), host in driver.node.virtual_hosts.items():
                     log.line(Level.INFO, f"{host.state.value} on {interface} id {vhid}")
             elif number == signal.SIGUSR2:
-                log.line(Level.INFO, f"SIGUSR2: handing over, and not coming back for {HOLD_DOWN // SECOND} s")
+                is_master = State.MASTER in {host.state for host in driver.node.virtual_hosts.values()}
+                doing = f"handing over, and not coming back for {HOLD_DOWN // SECOND} s"
+                log.line(Level.INFO, f"SIGUSR2: {doing if is_master else 'there is nothing to hand over'}")
                 driver.feed(SwitchOverRequested(hold_down=HOLD_DOWN))
             else:
                 log.line(Level.INFO, f"{signal.Signals(number).name}: leaving")
                 driver.feed(StopRequested())
 
 
-def _greet(settings: Settings, log: EventLog) -> None:
-    for host in settings.node.virtual_hosts:
-        log.line(Level.INFO, f"Using [{host.interface}] as a network interface")
-        log.line(Level.INFO, _describe(host))
+def _introduce(settings: Settings, log: EventLog) -> None:
+    table = read_interfaces()
+    for interface in dict.fromkeys(host.interface for host in settings.node.virtual_hosts):
+        log.line(Level.INFO, f"Using [{interface}] as a network interface")
+        found = table.find(interface)
+        if found is not None:
+            mac = found.hardware_address.hex(":")
+            log.line(Level.INFO, f"Local advertised ethernet address is [{mac}]")
 
 
 def _describe(host: VirtualHostConfig) -> str:
