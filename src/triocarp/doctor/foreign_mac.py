@@ -21,6 +21,14 @@ _MAKERS: Final[Mapping[str, str]] = {
     "openstack": "OpenStack: port security drops foreign MACs and addresses",
     "alibaba": "Alibaba's cloud",
 }
+_DRIVERS: Final[Mapping[str, str]] = {
+    "vmxnet3": "vmware",
+    "hv_netvsc": "microsoft",
+    "ena": "amazon",
+    "gve": "google",
+}
+"""Network cards that only these have."""
+
 _CLOUDS: Final = ("amazon", "google", "digitalocean", "hetzner", "alibaba")
 
 
@@ -35,7 +43,7 @@ def check(settings: Settings, facts: Facts) -> Iterator[Finding]:
     for host in settings.node.virtual_hosts:
         interface = facts.interfaces.get(host.interface)
         if interface is not None:
-            yield from _of_host(host, interface, maker)
+            yield from _of_host(host, interface, maker or _DRIVERS.get(interface.driver))
 
 
 def _of_host(host: VirtualHostConfig, interface: InterfaceFacts, maker: str | None) -> Iterator[Finding]:
