@@ -49,7 +49,7 @@ class Carpd:
         program = [sys.executable, "-m", "triocarp.daemon"]
         if settings.virtual_hosts == 1 and not settings.sealed:
             options = ucarp_options(host.ip.ip, settings, directory, group.VHID)
-            return [[*program, *options, f"--prefix-length={group.PREFIX_LENGTH}"]]
+            return [[*program, *options, f"--prefix-length={group.PREFIX_LENGTH}", "--facility=none"]]
         return [[*program, f"--config={_configuration(host, settings, directory)}"]]
 
 

@@ -91,8 +91,19 @@ def test_words_that_come_together_prove_nothing() -> None:
     machine.run_for(first + interval // 2 - machine.now - 1)
     assert "two masters" not in machine.feed(WORSE.advertises())
     done = machine.feed(WORSE.advertises(), after=1)
-    assert (done.count("two masters"), done.count("one way")) == (1, 1)
+    assert (done.count("two masters"), done.count("one way")) == (1, 0)
     assert machine.reports(TwoMasters)[-1].since == first
+    machine.run_for(interval)
+    assert machine.feed(WORSE.advertises()).count("one way") == 1
+
+
+def test_master_that_slept_calls_nobody_deaf() -> None:
+    """Who took over in our sleep said much while we said nothing; a ucarp reads up to a second late and yields."""
+    machine = Machine.master(OURS)
+    machine.now += 2 * SECOND
+    hear(machine, *[WORSE] * 5, apart=SECOND // 100_000)
+    hear(machine, WORSE, apart=SECOND)
+    assert machine.reports(OneWaySuspected) == []
 
 
 def test_goodbye_ends_it() -> None:
@@ -339,6 +350,26 @@ def test_who_comes_back_long_after_was_not_on_its_way() -> None:
     assert "two masters" in machine.feed(peer.advertises(), after=INTERVAL)
 
 
+def test_third_host_beside_a_new_master_was_not_on_its_way() -> None:
+    """Only the one that was replaced may say a last word: two advertisements of anybody else are two masters."""
+    machine, _ = preempting(dual=False)
+    assert hear(machine, *[replace(WORSE, source=A.source)] * 2, apart=SECOND // 10) == ["two masters"]
+
+
+def test_rival_that_left_wakes_nobody() -> None:
+    """After its goodbye the host waits for its own next advertisements, and not for the rival's silence."""
+    machine = Machine.master(OURS)
+    hear(machine, WORSE)
+    machine.feed(WORSE.leaves())
+    machine.run_for(SECOND)
+    woken: list[int] = []
+    while len(woken) < 5:
+        assert machine.node.deadline is not None
+        woken.append(machine.node.deadline)
+        machine.run_until(machine.node.deadline)
+    assert woken == [woken[0] + count * OURS.interval for count in range(5)]
+
+
 @pytest.mark.parametrize("yields", [False, True])
 def test_end_is_when_the_rival_was_heard_last(yields: bool) -> None:
     """Not when we leave, or yield to a third: it may have yielded long before."""
@@ -381,6 +412,16 @@ def test_backup_tells_once_of_two_masters_of_both_families() -> None:
     assert hear(machine, *TURN[:2] * 5, apart=SECOND) == ["two masters no more"]
     assert [report.until for report in machine.reports(TwoMasters)] == [None, last]
     assert machine.statistics.two_masters == 1
+
+
+def test_backup_counts_how_often_there_were_two_masters() -> None:
+    """Each time anew, and each report says of which virtual host it is."""
+    machine = Machine.listening(OURS)
+    for times in (1, 2):
+        assert hear(machine, A, B, A, B, A) == ["two masters"]
+        assert hear(machine, *[A] * 5, apart=SECOND) == ["two masters no more"]
+        assert machine.statistics.two_masters == times
+    assert {(report.interface, report.vhid) for report in machine.reports(TwoMasters)} == {("eth0", 7)}
 
 
 def test_family_that_falls_silent_does_not_hide_the_end() -> None:

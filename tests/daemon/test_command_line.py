@@ -48,6 +48,7 @@ def test_the_defaults_are_ucarp_s() -> None:
         (("--mcastip", "239.1.2.3"), "group", IPv4Address("239.1.2.3")),
         (("--mcast", "239.1.2.3"), "group", IPv4Address("239.1.2.3")),
         (("--m=239.1.2.3",), "group", IPv4Address("239.1.2.3")),
+        (("-m", "239.1.2.3"), "group", IPv4Address("239.1.2.3")),
         (("-v", "255"), "vhid", 255),
         (("--vhid=0x2a",), "vhid", 42),
         (("-v010",), "vhid", 8),
@@ -82,8 +83,15 @@ def test_the_defaults_are_ucarp_s() -> None:
         (("--shutdown",), "preempt", False),
         (("word", "-P", "another"), "preempt", True),
         (("-b", "0", "-k", "1"), "advbase_s", 0),
+        ((), "announce_after", (2,)),
+        (("-g", "3"), "announce_after", (1, 2, 3)),
+        (("--garp-timeout=0x5",), "announce_after", (1, 2, 3, 4, 5)),
+        (("--garp=010",), "announce_after", (1, 2, 3, 4, 5, 6, 7, 8)),
+        (("-g", "0"), "announce_after", ()),
+        (("-g", "-1"), "announce_after", ()),
+        (("-o", "/nowhere", "-p", "other"), "password", b"other"),
     ],
-    ids=lambda value: " ".join(value) if isinstance(value, tuple) and isinstance(value[0], str) else "",
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) and value and isinstance(value[0], str) else "",
 )
 def test_each_option_sets_its_field(words: tuple[str, ...], field: str, value: object) -> None:
     """Short and long, joined and apart, prefixes and C's numbers, as getopt_long reads them."""
@@ -94,6 +102,52 @@ def test_each_option_sets_its_field(words: tuple[str, ...], field: str, value: o
 def test_debug_is_no_field_of_the_virtual_host(flag: str) -> None:
     """It concerns the log only."""
     assert settings(*NEEDED, flag).debug
+
+
+@pytest.mark.parametrize(
+    ("words", "facility"),
+    [
+        ((), None),
+        (("-f", "local7"), "local7"),
+        (("--facility=AuthPriv",), "authpriv"),
+        (("--syslog", "none"), "none"),
+        (("--sy=NONE",), "none"),
+        (("--fac", "security"), "security"),
+    ],
+)
+def test_the_facility_of_syslog(words: tuple[str, ...], facility: str | None) -> None:
+    """In both of its spellings, for ucarp's program and its README differ; upper case is the same."""
+    found = settings(*NEEDED, *words)
+    assert (found.facility, len(found.warnings)) == (facility, 1)
+
+
+def test_an_unknown_facility_is_no_reason_not_to_start() -> None:
+    """As for ucarp, whose words the warning has."""
+    found = settings(*NEEDED, "-f", "console")
+    assert found.facility == "daemon"
+    expected = "Unknown syslog facility: [console] (daemon is used; known are kern, user, mail, "
+    assert found.warnings[-1].startswith(expected)
+
+
+@pytest.mark.parametrize("flag", ["-B", "--daemonize", "--da"])
+def test_in_the_background_paths_are_where_it_was_called(
+    flag: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The daemon goes to the root directory; what was typed is meant where it was typed."""
+    monkeypatch.chdir(tmp_path)
+    found = settings(*NEEDED, flag, "-u", "up.sh", "-d", "/bin/true", "--journal", "journal")
+    assert found.daemonize
+    argv = {hook: script.argv[0] for hook, script in found.scripts["eth0", 7].items()}
+    assert argv == {Hook.UP: f"{tmp_path}/up.sh", Hook.DOWN: "/bin/true"}
+    assert found.journal == tmp_path / "journal"
+
+
+def test_of_password_and_file_the_last_one_counts(tmp_path: Path) -> None:
+    """As for ucarp."""
+    file = tmp_path / "password"
+    file.write_bytes(b"other")
+    assert settings(*NEEDED, "-o", str(file)).node.virtual_hosts[0].password == b"other"
+    assert settings(*LEAST, "-o", str(file), "-p", "secret").node.virtual_hosts[0].password == b"secret"
 
 
 def test_the_interface_may_be_left_out() -> None:
@@ -125,7 +179,7 @@ def test_a_script_s_bare_name_is_a_file_here(typed: str, program: str) -> None:
 
 def test_one_script_alone_is_warned_about() -> None:
     """The other half of the address's life is then nobody's business."""
-    expected = "no script called when going up, and carpd leaves the address to scripts"
+    expected = "Warning: no script called when going up, and carpd leaves the address to scripts"
     assert expected in settings(*NEEDED, "-d", "/bin/true").warnings
 
 
@@ -176,7 +230,8 @@ def test_a_file_without_a_password_is_refused(tmp_path: Path, content: bytes) ->
     file = tmp_path / "password"
     file.write_bytes(content)
     error = refusal(*LEAST, "-o", str(file))
-    assert error.lines == (f"-o/--passfile {str(file)!r}: the password is empty: expected 1 to 20 bytes",)
+    where = f"-o/--passfile {str(file)!r}"
+    assert error.lines == (f"You must supply a password ({where}: it is empty: expected 1 to 20 bytes)",)
     assert error.status == STATUS_SETTINGS
 
 
@@ -198,7 +253,7 @@ def test_a_password_that_is_too_long_has_ucarp_s_status(tmp_path: Path, length: 
         error = refusal(*LEAST, *words)
         assert error.status == STATUS_START
         assert len(error.lines) == 1
-        assert "password too long" in error.lines[0]
+        assert "Password too long" in error.lines[0]
         assert "xx" not in error.lines[0]
 
 

@@ -117,7 +117,7 @@ def test_missing_source_is_told(passwords: Path) -> None:
     assert mistakes(text + 'failover_group = "a@b"', passwords) == [
         (
             "virtual_host[0].source: is missing, and eth0 has no IPv4 address of its own but 10.0.0.100/24, "
-            "10.0.0.5/24, which shall move"
+            "10.0.0.5/24, which `addresses` lets move: list another one there, or give eth0 one"
         ),
         (
             "virtual_host[0].failover_group: a@b: expected a name without @: such are the groups of virtual hosts "

@@ -3,6 +3,7 @@
 import random
 import re
 import time
+from dataclasses import replace
 from datetime import datetime
 from ipaddress import IPv4Address
 
@@ -34,6 +35,7 @@ PEER = IPv4Address("10.0.0.9")
 OTHERS = [DropReason.FOREIGN, DropReason.OWN, DropReason.BAD_VHID, DropReason.BAD_INTERFACE]
 QUIET = [*OTHERS, DropReason.UNPROVEN]
 LOUD = [reason for reason in DropReason if reason not in QUIET]
+REASSERTING = "Non-preferred master advertising: reasserting control of VIP with another gratuitous arp"
 CLOCK = r"\d\d:\d\d:\d\d"
 FORM = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}: \[(DEBUG|INFO|WARNING|ERROR)\] .+")
 
@@ -106,6 +108,7 @@ def test_changes_of_state_have_ucarp_s_words_and_level_and_a_reason() -> None:
         "[WARNING] Switching to state: BACKUP - the link is up; listening for a master",
         "[WARNING] Switching to state: MASTER - no valid advertisement for 3.000 s from 10.0.0.9",
         "[WARNING] Switching to state: BACKUP - a better master is advertising (10.0.0.9)",
+        "[WARNING] Preferred master advertised: going back to BACKUP state (10.0.0.9)",
         "[WARNING] Switching to state: INIT - told to stop",
         "[INFO] stopped: every virtual host has left",
     ]
@@ -117,12 +120,38 @@ def test_every_change_of_state_is_told_however_many_there_are() -> None:
     assert len(lines) == 50
 
 
+@pytest.mark.parametrize(
+    ("report", "said"),
+    [
+        (
+            change(State.BACKUP, Cause.TIE_LOST, peer=PEER),
+            "Preferred master advertised: going back to BACKUP state",
+        ),
+        (change(State.MASTER, Cause.PREEMPTING, peer=PEER), "Putting MASTER down - preemption"),
+        (change(State.MASTER, Cause.MASTER_WILL_TIME_OUT, peer=PEER), "Putting MASTER DOWN (going to time out)"),
+        (notice(Notice.WORSE_MASTER), REASSERTING),
+        (notice(Notice.SEND_FAILED), "write() has failed: "),
+        (replace(drop(DropReason.BAD_TTL), ttl=64), "Bad TTL: [64]"),
+        (drop(DropReason.BAD_VERSION), "Bad version"),
+        (drop(DropReason.BAD_CHECKSUM), "Bad IP checksum"),
+        (drop(DropReason.BAD_AUTHENTICATION), "Bad digest - Check vhid, password and virtual IP address"),
+        (drop(DropReason.BAD_ADDRESSES), "Bad digest - Check vhid, password and virtual IP address"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_line_begins_with_ucarp_s_words_where_it_has_some(report: Report, said: str) -> None:
+    """What looks for them in a log goes on finding them; what we have to say stands behind."""
+    *_, line = Book().tell(report)
+    assert line.startswith(f"[WARNING] {said}")
+    assert "10.0.0.9" in line.removeprefix(f"[WARNING] {said}")
+
+
 @pytest.mark.parametrize("reason", LOUD)
 def test_a_dropped_packet_is_told_once_in_an_interval(reason: DropReason) -> None:
     """The next line says how many more there were; another reason has its own line."""
     book = Book()
     (first,) = book.tell(*[drop(reason)] * 10)
-    assert first.startswith("[WARNING] dropped a packet from 10.0.0.9 for VHID 7: ")
+    assert re.match(r"\[WARNING\] (Bad .* - )?dropped a packet from 10\.0\.0\.9 for VHID 7: ", first)
     book.now = INTERVAL - 1
     assert book.tell(drop(reason)) == []
     book.now = INTERVAL
@@ -174,9 +203,9 @@ def test_notices_are_limited_for_each_kind_and_virtual_host() -> None:
     """One that is often said does not hide another."""
     lines = Book().tell(notice(), notice(), notice(vhid=8), notice(Notice.SEND_FAILED), notice())
     assert lines == [
-        "[WARNING] heard an advertisement worse than ours: announced the address again (10.0.0.9)",
-        "[WARNING] heard an advertisement worse than ours: announced the address again (10.0.0.9)",
-        "[WARNING] a frame could not be sent (10.0.0.9)",
+        f"[WARNING] {REASSERTING} - {Notice.WORSE_MASTER.value} (10.0.0.9)",
+        f"[WARNING] {REASSERTING} - {Notice.WORSE_MASTER.value} (10.0.0.9)",
+        "[WARNING] write() has failed: a frame could not be sent (10.0.0.9)",
     ]
 
 
@@ -220,7 +249,7 @@ def test_a_line_of_our_own_stands_behind_what_was_reported_before() -> None:
     book.log.line(Level.WARNING, "Spawning [/etc/up eth0 10.0.0.100]")
     book.log.report(Stopped())
     book.log.flush()
-    assert [line.split()[1] for line in book.lines] == ["Switching", "Spawning", "stopped:"]
+    assert [line.split()[1] for line in book.lines] == ["Switching", "Putting", "Spawning", "stopped:"]
 
 
 def test_debug_lines_are_written_with_debug_only() -> None:

@@ -3,12 +3,14 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import triocarp
-from triocarp.daemon.main import main
+from triocarp.daemon.command_line import read
+from triocarp.daemon.main import facility_of, main
 
 LEAST = ("-i", "nowhere0", "-s", "10.0.0.5", "-v", "7", "-a", "10.0.0.100")
 
@@ -66,3 +68,35 @@ def test_the_process_ends_with_the_status_of_main() -> None:
     )
     expected = b"carpd: -o/--passfile '/nowhere/\\udcff\\n': cannot be read: No such file or directory\n"
     assert (process.returncode, process.stdout, process.stderr) == (1, b"", expected)
+
+
+def test_syslog_is_told_unless_the_lines_would_come_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As ucarp tells it; but systemd has standard error already, unless we leave that, and a file wants none."""
+
+    def facility(*words: str) -> str:
+        return facility_of(read((*LEAST, "-p", "secret", *words), first_interface=lambda: None))
+
+    stderr = os.fstat(2)
+    monkeypatch.setenv("JOURNAL_STREAM", f"{stderr.st_dev}:{stderr.st_ino}")
+    assert [facility(), facility("-B"), facility("-f", "user")] == ["none", "daemon", "user"]
+    monkeypatch.setenv("JOURNAL_STREAM", f"{stderr.st_dev}:{stderr.st_ino + 1}")
+    assert [facility(), facility("-B"), facility("-f", "none")] == ["daemon", "daemon", "none"]
+    monkeypatch.delenv("JOURNAL_STREAM")
+    assert facility() == "daemon"
+    from_file = replace(read((*LEAST, "-p", "secret"), first_interface=lambda: None), config=Path("carpd.toml"))
+    assert [facility_of(from_file), facility_of(replace(from_file, daemonize=True))] == ["none", "daemon"]
+
+
+@pytest.mark.parametrize(
+    ("name", "program"), [("/usr/sbin/ucarp", "ucarp"), ("carpd", "carpd"), ("x.py", "carpd")]
+)
+def test_help_and_refusals_have_the_name_that_was_typed(
+    name: str, program: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where carpd is installed as ucarp, it answers as ucarp."""
+    monkeypatch.setattr(sys, "argv", [name])
+    assert main([]) == 0
+    assert main(["--colour"]) == 1
+    printed = capsys.readouterr()
+    assert printed.out.startswith(f"usage: {program} ")
+    assert printed.err.startswith(f"{program}: option --colour not recognized")

@@ -1,6 +1,7 @@
 """What is refused: one line for each mistake, and never a secret in any of them."""
 
 import os
+import re
 
 import pytest
 from hypothesis import example, given, settings
@@ -23,39 +24,58 @@ def refusal(*words: str, first_interface: str | None = "net0") -> SettingsError:
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (("-v", "0"), "-v/--vhid 0: expected a number from 1 to 255"),
-        (("-v", "256"), "-v/--vhid 256: expected a number from 1 to 255"),
-        (("-v", "-1"), "-v/--vhid -1: expected a number from 1 to 255"),
+        (("-v", "0"), "vhid must be between 1 and 255. (-v/--vhid 0: expected a number from 1 to 255)"),
+        (("-v", "256"), "vhid must be between 1 and 255. (-v/--vhid 256: expected a number from 1 to 255)"),
+        (("-v", "-1"), "vhid must be between 1 and 255. (-v/--vhid -1: expected a number from 1 to 255)"),
         (("-v", "seven"), "-v/--vhid 'seven': expected a whole number"),
         (("-v", "7.0"), "-v/--vhid '7.0': expected a whole number"),
         (("-v", ""), "-v/--vhid '': expected a whole number"),
         (("-v", "7\n"), r"-v/--vhid '7\n': expected a whole number"),
         (("-v", "0x"), "-v/--vhid '0x': expected a whole number"),
-        (("-v", "9" * 10), f"-v/--vhid {'9' * 10}: expected a number from 1 to 255"),
+        (
+            ("-v", "9" * 10),
+            f"vhid must be between 1 and 255. (-v/--vhid {'9' * 10}: expected a number from 1 to 255)",
+        ),
         (("-v", "0x" + "f" * 5000), f"-v/--vhid '0x{'f' * 5000}': expected a whole number"),
         (("-b", "256"), "-b/--advbase 256: expected a number from 0 to 255"),
         (("-k", "256"), "-k/--advskew 256: expected a number from 0 to 255"),
         (("-k", "-1"), "-k/--advskew -1: expected a number from 0 to 255"),
-        (("-r", "0"), "-r/--deadratio 0: expected a number from 1 to 255"),
-        (("-b", "0"), "-b/--advbase 0 with advskew 0: expected an interval: advbase or advskew above 0"),
+        (("-r", "0"), "Dead ratio can't be zero (-r/--deadratio 0: expected a number from 1 to 255)"),
+        (("-r", "256"), "-r/--deadratio 256: expected a number from 1 to 255"),
+        (
+            ("-b", "0"),
+            (
+                "You must supply an advertisement time base "
+                "(-b/--advbase 0 with advskew 0: expected an interval: advbase or advskew above 0)"
+            ),
+        ),
         (
             ("-b", "255", "-k", "255"),
             "-b/--advbase 255 with advskew 255: expected another pair: on the wire 255/255 is a goodbye",
         ),
-        (("-s", "10.0.0"), "-s/--srcip '10.0.0': expected an IPv4 address such as 192.0.2.2"),
+        (("-s", "10.0.0"), "Invalid address: [10.0.0] (-s/--srcip: expected an IPv4 address such as 192.0.2.2)"),
         (("-s", "127.0.0.1"), "-s/--srcip 127.0.0.1: expected an address that a host can have"),
-        (("-a", "10.0.0.100/24"), "-a/--addr '10.0.0.100/24': expected an IPv4 address such as 192.0.2.1"),
+        (
+            ("-a", "10.0.0.100/24"),
+            "Invalid address: [10.0.0.100/24] (-a/--addr: expected an IPv4 address such as 192.0.2.1)",
+        ),
         (("-a", "224.0.0.18"), "-a/--addr 224.0.0.18: expected an address that a host can have"),
         (
             ("-a", "10.0.0.5"),
             "-s/--srcip 10.0.0.5: expected the host's own address, not the virtual one: that one moves",
         ),
         (("--mcastip", "10.0.0.1"), "--mcastip 10.0.0.1: expected a multicast address"),
-        (("--mcastip", "all"), "--mcastip 'all': expected an IPv4 address such as 224.0.0.18"),
+        (("-m", "all"), "Invalid address: [all] (--mcastip: expected an IPv4 address such as 224.0.0.18)"),
+        (("-m", "\n"), r"Invalid address: [\n] (--mcastip: expected an IPv4 address such as 224.0.0.18)"),
+        (("-g", "many"), "-g/--garp-timeout 'many': expected a whole number"),
+        (("-g", "65536"), "-g/--garp-timeout 65536: expected a number from -65535 to 65535"),
         (("--prefix-length", "33"), "--prefix-length 33: expected a number from 0 to 32"),
         (("--script-timeout", "0"), "--script-timeout 0: expected a number from 1 to 3600"),
-        (("-p", ""), "-p/--pass: the password is empty: expected 1 to 20 bytes"),
-        (("-o", "/dev/null"), "-p/--pass and -o/--passfile: expected one of them, not both"),
+        (("-p", ""), "You must supply a password (-p/--pass: it is empty: expected 1 to 20 bytes)"),
+        (
+            ("-o", "/dev/null"),
+            "You must supply a password (-o/--passfile '/dev/null': it is empty: expected 1 to 20 bytes)",
+        ),
         (("--colour",), "option --colour not recognized; carpd --help lists the options"),
         (("-q",), "option -q not recognized; carpd --help lists the options"),
         (("-Pq",), "option -q not recognized; carpd --help lists the options"),
@@ -76,10 +96,10 @@ def test_all_that_is_missing_is_told_at_once() -> None:
     """Each in one line, the interface only once although the scripts need it too."""
     expected = {
         "-i/--interface is missing, and no interface with an IPv4 address is up",
-        "-s/--srcip is missing",
-        "-v/--vhid is missing",
-        "-a/--addr is missing",
-        "-o/--passfile is missing (or -p/--pass, which every user can see)",
+        "You must supply a persistent source address (-s/--srcip is missing)",
+        "You must supply a valid virtual host id (-v/--vhid is missing)",
+        "You must supply a virtual host address (-a/--addr is missing)",
+        "You must supply a password (-o/--passfile is missing, or -p/--pass, which every user can see)",
     }
     error = refusal("-u", "/bin/true", first_interface=None)
     assert expected == set(error.lines)
@@ -91,7 +111,8 @@ def test_mistakes_of_every_kind_are_told_in_one_go() -> None:
     """Nobody shall have to start carpd five times to find five mistakes."""
     words = ("-v", "300", "-k", "many", "-r", "0", "-s", "here", "-p", "x" * 21, "--script-timeout", "9999")
     error = refusal("-i", "eth0", "-a", "10.0.0.100", *words)
-    assert [line.split()[0].rstrip(":") for line in sorted(error.lines)] == [
+    named = re.findall(r"(?:^|\()(-[\w/-]+)", "\n".join(error.lines), re.MULTILINE)
+    assert sorted(named) == [
         "--script-timeout",
         "-k/--advskew",
         "-p/--pass",
@@ -144,10 +165,11 @@ def test_a_secret_under_a_mistyped_name_is_not_repeated(words: tuple[str, ...]) 
     assert not [line for line in error.lines if "\n" in line]
 
 
-SHORT = [f"-{letter}" for letter in "isvpoPnabkrudxzSMDq-"]
+SHORT = [f"-{letter}" for letter in "isvpoPnabkrudxzSMDqmgBf-"]
 LONG = ["--interface", "--srcip", "--mcast", "--vhid", "--pass", "--passfile", "--preempt", "--neutral", "--addr"]
 MORE = ["--prefix-length", "--advbase", "--advskew", "--upscript", "--xparam", "--nomcast", "--pa", "--pas", "-"]
-NAMES = [*SHORT, *LONG, *MORE]
+LAST = ["--garp-timeout", "--daemonize", "--facility", "--syslog"]
+NAMES = [*SHORT, *LONG, *MORE, *LAST]
 # What execve(2) can give a program: any bytes but zero.
 WORDS = st.binary(max_size=12).map(lambda data: os.fsdecode(data.replace(b"\0", b"")))
 VALUES = st.one_of(

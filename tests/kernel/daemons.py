@@ -70,10 +70,13 @@ def options(
     password: str = PASSWORD,
     vip: str = VIP,
 ) -> list[str]:
-    """Return a command line for a host: by default it advertises every 0.1 s and takes over after 0.3 s."""
+    """Return a command line for a host: by default it advertises every 0.1 s and takes over after 0.3 s.
+
+    It does not tell the syslog of the machine that tests.
+    """
     return [
         *("-i", INTERFACE, "-s", str(host.ip.ip), "-v", str(vhid), "-p", password, "-a", vip),
-        *("-b", str(advbase_s), "-k", str(advskew)),
+        *("-b", str(advbase_s), "-k", str(advskew), "-f", "none"),
         *map(str, flags),
     ]
 

@@ -69,8 +69,8 @@ class VirtualHostConfig:
         failover_group: virtual hosts with the same name fail over together; each is alone if it is empty.
         sealing: what is done about the fields that CARP's HMAC leaves open.
         seal_window: how far the clocks of two hosts may be apart, the time on the wire included.
-        unsealed_peers: hosts whose advertisements need not be sealed, with `Sealing.ENFORCE` or `OBSERVE`: those
-            without carpd.
+        unsealed_peers: hosts whose advertisements need not be sealed, with `Sealing.ENFORCE` or
+            `Sealing.OBSERVE`: those without carpd.
         dialect: whose CARP to speak.
     """
 

@@ -161,7 +161,8 @@ class PeerWatch:
             rival.told = True
             self._statistics.two_masters += 1
             self._outbox.two_masters(rival.peer, None, rival.since)
-        if rival.yielding[family] >= DEAF_AFTER and goes_on and not rival.deaf:
+        # A ucarp reads late: what it said while we slept, and its last word within a second, prove nothing.
+        if rival.yielding[family] >= DEAF_AFTER and now - rival.since >= interval and not rival.deaf:
             rival.deaf = True
             self._outbox.one_way(rival.peer, rival.yielding[family], rival.since)
         return proven or rival.proven_by == BESIDE_US

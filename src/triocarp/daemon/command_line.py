@@ -2,13 +2,14 @@
 
 The flags, their defaults and their exit statuses are ucarp's (ucarp(8)); what ucarp takes without a word
 although it cannot work (a VHID of 300, text for a number, an unknown option) is refused here with one line
-for each mistake.
+for each mistake. Where ucarp has words for a mistake, the line begins with them.
 """
 
 import argparse
 import getopt
 import os
 import re
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Interface
@@ -17,6 +18,7 @@ from typing import Final, final
 
 from triocarp.core import ConfigurationError, Hook, NodeConfig, Transport, VirtualHostConfig
 from triocarp.core.authentication import KEY_LENGTH_MAX
+from triocarp.core.virtual_host_problems import ANNOUNCE_AFTER_RANGE
 from triocarp.daemon.c_notation import read_number
 from triocarp.daemon.password_file import PasswordError, read_password
 from triocarp.daemon.settings import (
@@ -29,10 +31,13 @@ from triocarp.daemon.settings import (
     Settings,
     SettingsError,
 )
+from triocarp.daemon.syslog_stream import DEFAULT_FACILITY, FACILITIES, NO_SYSLOG
 from triocarp.linux.interface_table import InterfaceTable, read_interfaces
 
 _PREFIX_LENGTH_MAX: Final = 32
 _UCARP_PASSWORD_MAX: Final = 19
+_REPEATS_MAX: Final = ANNOUNCE_AFTER_RANGE[1]
+_ANNOUNCE_AFTER: Final = (2,)  # ucarp's
 _ANY_PASSWORD: Final = b"placeholder"  # so that one mistake does not hide the others
 
 _NOT_UCARP_S: Final = frozenset(
@@ -43,6 +48,24 @@ _NOT_UCARP_S: Final = frozenset(
 _PASSWORD_OPTION: Final = re.compile(r"-[a-z]*p|--p", re.IGNORECASE)
 
 _HINT: Final = "carpd --help lists the options"
+
+_UCARP_S_WORDS: Final = {
+    "vhid": "vhid must be between 1 and 255.",
+    "dead_ratio": "Dead ratio can't be zero",
+    "advbase_s": "You must supply an advertisement time base",
+}
+"""What ucarp says of a number that is wrong, by the field of `VirtualHostConfig`."""
+
+_MISSING: Final = {
+    "-v/--vhid": "You must supply a valid virtual host id",
+    "-s/--srcip": "You must supply a persistent source address",
+    "-a/--addr": "You must supply a virtual host address",
+    "-o/--passfile": "You must supply a password",
+}
+"""What ucarp says of an option that is missing."""
+
+_REPLACED: Final = {"password": "passfile", "passfile": "password"}
+"""Of these the last one counts, as for ucarp."""
 
 
 @final
@@ -84,6 +107,8 @@ class _Parser(argparse.ArgumentParser):
                 # ``--srcip $UNSET --pass=SECRET``: the value would be repeated in a mistake, or given to a script.
                 raise SettingsError(f"option {name} requires argument; {_HINT}")
             setattr(options, action.dest, action.const if action.nargs == 0 else value)
+            if action.dest in _REPLACED:
+                setattr(options, _REPLACED[action.dest], None)
         return options
 
 
@@ -95,17 +120,23 @@ def _without_value(error: getopt.GetoptError) -> str:
     return f"option {dashes}{name} {problem}"
 
 
+def program() -> str:
+    """Return what we were called: ``ucarp``, where we are installed in its place, or ``carpd``."""
+    name = Path(sys.argv[0]).name
+    return name if name == "ucarp" else "carpd"
+
+
 def parser() -> _Parser:
     """Return the parser of carpd's command line, for parsing and for the documentation."""
     arguments = _Parser(
-        prog="carpd",
+        prog=program(),
         description="Keeps a virtual IP address on exactly one of several hosts (CARP). Takes ucarp's options.",
         epilog="Without scripts carpd manages the address itself, which is the fast and the safe way.",
     )
     add = arguments.add_argument
     add("-i", "--interface", metavar="IF", help="network interface (default: the first that is up)")
     add("-s", "--srcip", metavar="IP", help="this host's own address on it (required)")
-    add("--mcastip", metavar="IP", default="224.0.0.18", help="multicast group (default: %(default)s)")
+    add("-m", "--mcastip", metavar="IP", default="224.0.0.18", help="multicast group (default: %(default)s)")
     add("-v", "--vhid", metavar="N", help="virtual host, 1 to 255 (required)")
     add("-p", "--pass", metavar="TEXT", dest="password", help="password; visible to every user of this host")
     add("-o", "--passfile", metavar="FILE", help="read the password from the first line of a file")
@@ -127,9 +158,26 @@ def parser() -> _Parser:
         default=str(SCRIPT_TIMEOUT_S_DEFAULT),
         help="end a script that takes longer (default: %(default)s)",
     )
+    add(
+        "-g",
+        "--garp-timeout",
+        metavar="N",
+        help="announce again after each of N advertisements",
+    )
     add("-z", "--shutdown", action="store_true", help="accepted for ucarp's sake: carpd always leaves in order")
     add("-S", "--ignoreifstate", action="store_true", help="go on without carrier")
     add("-M", "--nomcast", action="store_true", help="advertise to the broadcast MAC")
+    add(
+        "-B",
+        "--daemonize",
+        action="store_true",
+        help="run in the background; returns when it runs there",
+    )
+    add(
+        *("-f", "--facility", "--syslog"),
+        metavar="NAME",
+        help=f"of syslog, or {NO_SYSLOG} (default: {DEFAULT_FACILITY}, but {NO_SYSLOG} with systemd or a file)",
+    )
     add("--no-real-time", action="store_true", help="be scheduled as any other program")
     add("--config", metavar="FILE", help="read a configuration file instead of the other options")
     add("--environment", action="store_true", help="read the container image's variables instead")
@@ -168,7 +216,7 @@ def _read_elsewhere(options: argparse.Namespace, interfaces: Callable[[], Interf
     """
     origin = "config" if options.config is not None else "environment"
     defaults = vars(parser().read(()))
-    together = {origin, "journal", "no_real_time", "debug", "shutdown"}
+    together = {origin, "journal", "no_real_time", "debug", "shutdown", "daemonize", "facility"}
     refused = [name for name, value in vars(options).items() if name not in together and value != defaults[name]]
     if refused:
         flags = {action.dest: action.option_strings[-1] for action in parser().actions}
@@ -184,12 +232,36 @@ def _read_elsewhere(options: argparse.Namespace, interfaces: Callable[[], Interf
         from triocarp.daemon import environment  # noqa: PLC0415 - see above
 
         settings = environment.read(os.environ, interfaces=interfaces)
+    facility, warnings = _facility(options.facility)
     return replace(
         settings,
-        journal=Path(options.journal) if options.journal else settings.journal,
+        journal=_here(options.journal) if options.journal else settings.journal,
         real_time=settings.real_time and not options.no_real_time,
         debug=settings.debug or options.debug,
+        daemonize=options.daemonize,
+        facility=facility,
+        warnings=settings.warnings + warnings,
     )
+
+
+def _here(name: str) -> Path:
+    """Return a path that means the same after -B has gone to the root directory."""
+    return Path(name).absolute()
+
+
+def _facility(name: str | None) -> tuple[str | None, tuple[str, ...]]:
+    """Return the facility that a name means, if one was given, and what to say about it."""
+    if name is None or name.lower() in {NO_SYSLOG, *FACILITIES}:
+        return (name.lower() if name else None), ()
+    # ucarp goes on, too: no address shall be nobody's because of a log.
+    known = ", ".join((*FACILITIES, NO_SYSLOG))
+    warning = f"Unknown syslog facility: [{_shown(name)}] ({DEFAULT_FACILITY} is used; known are {known})"
+    return DEFAULT_FACILITY, (warning,)
+
+
+def _shown(text: str) -> str:
+    """Return a value as it can stand in one line."""
+    return repr(text)[1:-1]
 
 
 @final
@@ -207,6 +279,8 @@ class _Reader:
         options = self._options
         virtual_host = self._virtual_host()
         scripts = self._scripts()
+        facility, warnings = _facility(options.facility)
+        self._warnings += warnings
         if self._mistakes or virtual_host is None:
             only_too_long = self._too_long and len(self._mistakes) == 1
             raise SettingsError(*self._mistakes, status=STATUS_START if only_too_long else STATUS_SETTINGS)
@@ -215,8 +289,10 @@ class _Reader:
             scripts={(virtual_host.interface, virtual_host.vhid): scripts} if scripts else {},
             real_time=not options.no_real_time,
             debug=options.debug,
-            journal=Path(options.journal) if options.journal else None,
+            journal=_here(options.journal) if options.journal else None,
             warnings=tuple(self._warnings),
+            daemonize=options.daemonize,
+            facility=facility,
         )
 
     def _virtual_host(self) -> VirtualHostConfig | None:
@@ -239,6 +315,7 @@ class _Reader:
                 preempt=options.preempt,
                 neutral=options.neutral,
                 ignore_carrier=options.ignoreifstate,
+                announce_after=self._announce_after(),
                 manages_addresses=not own_scripts,
                 up_hook=bool(options.upscript),
                 down_hook=bool(options.downscript),
@@ -247,9 +324,21 @@ class _Reader:
             for problem in error.problems:
                 self._too_long |= problem.setting == "password"
                 setting, _, _ = problem.setting.partition("[")
-                flag = FLAGS.get(setting, setting)
-                self._mistakes.append(f"{flag} {problem.value}: expected {problem.accepted}")
+                line = f"{FLAGS.get(setting, setting)} {problem.value}: expected {problem.accepted}"
+                said = _UCARP_S_WORDS.get(setting) if setting == "vhid" or problem.value.startswith("0") else None
+                self._mistakes.append(f"{said} ({line})" if said else line)
             return None
+
+    def _announce_after(self) -> tuple[int, ...]:
+        """Return after which advertisements the announcement is repeated.
+
+        The fork of ucarp that has the option speaks of seconds, and counts advertisements.
+        """
+        if self._options.garp_timeout is None:
+            return _ANNOUNCE_AFTER
+        # As for the fork: a negative number is none.
+        count = self._number("-g/--garp-timeout", self._options.garp_timeout, -_REPEATS_MAX, _REPEATS_MAX)
+        return tuple(range(1, count + 1))
 
     def _named_or(self, first_interface: Callable[[], str | None]) -> str:
         name = self._options.interface or first_interface()
@@ -260,7 +349,7 @@ class _Reader:
     def _number(self, flag: str, text: str | None, least: int = 0, most: int | None = None) -> int:
         """Return a number in C notation; `VirtualHostConfig` knows the ranges of its own fields."""
         if text is None:
-            self._mistakes.append(f"{flag} is missing")
+            self._mistakes.append(f"{_MISSING[flag]} ({flag} is missing)")
             return 1
         try:
             number = read_number(text)
@@ -274,35 +363,35 @@ class _Reader:
 
     def _address(self, flag: str, text: str | None, otherwise: str) -> IPv4Address:
         if text is None:
-            self._mistakes.append(f"{flag} is missing")
+            self._mistakes.append(f"{_MISSING[flag]} ({flag} is missing)")
             return IPv4Address(otherwise)
         try:
             return IPv4Address(text)
         except ValueError:
-            self._mistakes.append(f"{flag} {text!r}: expected an IPv4 address such as {otherwise}")
+            said = f"Invalid address: [{_shown(text)}]"
+            self._mistakes.append(f"{said} ({flag}: expected an IPv4 address such as {otherwise})")
             return IPv4Address(otherwise)
 
     def _password(self) -> bytes:
         options = self._options
-        if options.password is not None and options.passfile is not None:
-            self._mistakes.append("-p/--pass and -o/--passfile: expected one of them, not both")
-        elif options.password is not None:
+        if options.password is not None:
             self._warnings.append("the password on the command line is visible to every user: use --passfile")
             return self._checked(os.fsencode(options.password), "-p/--pass")
-        elif options.passfile is not None:
+        if options.passfile is not None:
             return self._checked(self._first_line(Path(options.passfile)), f"-o/--passfile {options.passfile!r}")
-        else:
-            self._mistakes.append("-o/--passfile is missing (or -p/--pass, which every user can see)")
+        said = _MISSING["-o/--passfile"]
+        self._mistakes.append(f"{said} (-o/--passfile is missing, or -p/--pass, which every user can see)")
         return _ANY_PASSWORD
 
     def _checked(self, password: bytes, origin: str) -> bytes:
         if not password:
-            self._mistakes.append(f"{origin}: the password is empty: expected 1 to {KEY_LENGTH_MAX} bytes")
+            said = _MISSING["-o/--passfile"]
+            self._mistakes.append(f"{said} ({origin}: it is empty: expected 1 to {KEY_LENGTH_MAX} bytes)")
             return _ANY_PASSWORD
         if len(password) > KEY_LENGTH_MAX:
             self._too_long = True
             self._mistakes.append(
-                f"{origin}: password too long, {len(password)} bytes: expected 1 to {KEY_LENGTH_MAX} bytes"
+                f"Password too long ({origin}: {len(password)} bytes: expected 1 to {KEY_LENGTH_MAX} bytes)"
             )
             return _ANY_PASSWORD
         if len(password) > _UCARP_PASSWORD_MAX:
@@ -324,12 +413,13 @@ class _Reader:
         for hook, name in ((Hook.UP, options.upscript), (Hook.DOWN, options.downscript)):
             if name:
                 arguments = (self._interface, options.addr or "", *parameter)
-                scripts[hook] = Script(path=Path(name), arguments=arguments, timeout_s=timeout_s)
+                path = _here(name) if options.daemonize else Path(name)
+                scripts[hook] = Script(path=path, arguments=arguments, timeout_s=timeout_s)
                 if not os.access(name, os.X_OK):
                     self._warnings.append(f"the {hook.value} script {name!r} does not exist or is not executable")
         if scripts and len(scripts) < len(Hook):
             missing = next(hook.value for hook in Hook if hook not in scripts)
             self._warnings.append(
-                f"no script called when going {missing}, and carpd leaves the address to scripts"
+                f"Warning: no script called when going {missing}, and carpd leaves the address to scripts"
             )
         return scripts

@@ -16,6 +16,7 @@ from typing import Final, assert_never, final
 import trio
 
 from triocarp.core import (
+    Cause,
     CloseCall,
     DropReason,
     Event,
@@ -45,6 +46,31 @@ _QUIET: Final = frozenset(
 )
 """Other groups, and VRRP routers, are as good as we are, and a host that begins to listen believes nobody yet:
 such packets are counted and not worth a line."""
+
+_UCARP_S_REASONS: Final = {
+    Cause.BETTER_ADVERTISEMENT: "Preferred master advertised: going back to BACKUP state",
+    Cause.TIE_LOST: "Preferred master advertised: going back to BACKUP state",
+    Cause.PREEMPTING: "Putting MASTER down - preemption",
+    Cause.MASTER_WILL_TIME_OUT: "Putting MASTER DOWN (going to time out)",
+}
+"""What ucarp says of a change of state, in a line behind that of the change."""
+
+_UCARP_S_NOTICES: Final = {
+    Notice.WORSE_MASTER: (
+        "Non-preferred master advertising: reasserting control of VIP with another gratuitous arp - "
+    ),
+    Notice.SEND_FAILED: "write() has failed: ",
+}
+"""What ucarp says of a notice; ours stands behind it."""
+
+_UCARP_S_DROPS: Final = {
+    DropReason.BAD_TTL: "Bad TTL: [{ttl}] - ",
+    DropReason.BAD_VERSION: "Bad version - ",
+    DropReason.BAD_CHECKSUM: "Bad IP checksum - ",
+    DropReason.BAD_AUTHENTICATION: "Bad digest - Check vhid, password and virtual IP address - ",
+    DropReason.BAD_ADDRESSES: "Bad digest - Check vhid, password and virtual IP address - ",
+}
+"""What ucarp says of a dropped packet; ours stands behind it. Of many packets the TTLs may differ."""
 
 _WAITING_MAX: Final = 4096
 """More than a driver that catches up after a freeze reports before the log has its turn."""
@@ -184,6 +210,9 @@ class EventLog:
             case StateChanged():
                 text = f"Switching to state: {report.new.value} - {explain(report)}"
                 self._compose(instant, Level.WARNING, self._whose(report) + text)
+                if report.cause in _UCARP_S_REASONS:
+                    text = f"{_UCARP_S_REASONS[report.cause]} ({report.peer})"
+                    self._compose(instant, Level.WARNING, self._whose(report) + text)
             case PacketDropped():
                 quiet = report.reason in _QUIET
                 if not quiet or self._debug:
@@ -214,14 +243,14 @@ class EventLog:
         else:
             before = self._held_back.pop(kind, None)
             more = f" ({before.count} more like it {before.span})" if before else ""
-            self._compose(instant, level, self._whose(report) + explain(report) + more)
+            self._compose(instant, level, self._whose(report) + _words(report) + more)
 
     def _tell_held_back(self, kinds: Iterable[tuple[object, int | None]]) -> None:
         """Write the last of each of these kinds, when no more of them come."""
         for kind in kinds:
             held = self._held_back.pop(kind)
             self._limit.admit(kind, self._clock())
-            text = f"{self._whose(held.report)}{explain(held.report)} ({held.count} like it {held.span})"
+            text = f"{self._whose(held.report)}{_words(held.report)} ({held.count} like it {held.span})"
             self._compose(time.time(), held.level, text)
 
     def _whose(self, report: Report) -> str:
@@ -232,6 +261,16 @@ class EventLog:
 
     def _compose(self, instant: float, level: Level, text: str) -> None:
         self._write(f"{_local(instant).isoformat(timespec='microseconds')}: [{level.value}] {text}")
+
+
+def _words(report: Report) -> str:
+    """Return what is told of a report: ucarp's words, where it has some, and ours."""
+    said = ""
+    if isinstance(report, Noticed):
+        said = _UCARP_S_NOTICES.get(report.notice, "")
+    elif isinstance(report, PacketDropped):
+        said = _UCARP_S_DROPS.get(report.reason, "").format(ttl=report.ttl)
+    return said + explain(report)
 
 
 def _local(instant: float) -> datetime:

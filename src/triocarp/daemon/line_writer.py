@@ -8,10 +8,22 @@ import contextlib
 import queue
 import threading
 import time
-from typing import Final, TextIO, final
+from typing import Final, Protocol, final
 
 _WAITING_MAX: Final = 1000
 _FLUSH_S: Final = 1.0
+
+
+class Stream(Protocol):
+    """Where lines go."""
+
+    def write(self, line: str, /) -> object:
+        """Write a line with its end. May take any time, and may raise `OSError` or `ValueError`."""
+        ...
+
+    def flush(self) -> object:
+        """Let go of what waits."""
+        ...
 
 
 @final
@@ -23,7 +35,7 @@ class LineWriter:
         flush_s: how long `close` waits for a stream that does not take what is waiting.
     """
 
-    def __init__(self, stream: TextIO, *, flush_s: float = _FLUSH_S) -> None:
+    def __init__(self, stream: Stream, *, flush_s: float = _FLUSH_S) -> None:
         self._stream = stream
         self._flush_s = flush_s
         self._lines: queue.Queue[str | None] = queue.Queue(_WAITING_MAX)

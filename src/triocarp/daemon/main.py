@@ -1,14 +1,16 @@
 """carpd from the command line to its end."""
 
 import contextlib
+import functools
 import gc
+import importlib
 import io
 import os
 import random
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from typing import BinaryIO, Final, TextIO, cast
 
@@ -20,27 +22,36 @@ from triocarp.core import (
     Ports,
     Runner,
     Sealing,
+    State,
     StopRequested,
     SwitchOverRequested,
     VirtualHostConfig,
 )
 from triocarp.core.timing import SECOND
 from triocarp.daemon import command_line, starting
+from triocarp.daemon.background import run_in_background
 from triocarp.daemon.driver import Driver
 from triocarp.daemon.event_log import EventLog, Level
+from triocarp.daemon.health import HealthSocket
 from triocarp.daemon.kernel_host import KernelHost
-from triocarp.daemon.line_writer import LineWriter
+from triocarp.daemon.line_writer import LineWriter, Stream
 from triocarp.daemon.rehearsal import rehearse
 from triocarp.daemon.scripts import GRACE_S, ScriptRunner
 from triocarp.daemon.settings import STATUS_START, Settings, SettingsError
+from triocarp.daemon.syslog_stream import DEFAULT_FACILITY, NO_SYSLOG, SyslogStream
 from triocarp.linux.clock import boottime
 from triocarp.linux.instance_lock import AlreadyRunning, InstanceLock
+from triocarp.linux.interface_table import read_interfaces
+from triocarp.linux.orphans import reap_orphans
 from triocarp.linux.precise_timer import PreciseTimer
 from triocarp.linux.scheduling import become_real_time
 from triocarp.linux.wall_clock import WallClock, is_synchronised
 
 STATUS_BUG: Final = 70
 """Exit status of a mistake of ours (EX_SOFTWARE of sysexits(3)); the addresses have been released all the same."""
+
+TOOLS: Final = ("migrate",)
+"""First words of command lines that are no daemon's. ucarp has none: it ignores words without a dash."""
 
 _STDERR: Final = 2
 
@@ -54,6 +65,8 @@ _SIGNALS: Final = (*_STOP_SIGNALS, signal.SIGUSR1, signal.SIGUSR2)
 def main(argv: Sequence[str] | None = None) -> int:
     """Run carpd, and return its exit status: 0 after an orderly stop, 1 for settings, 2 for a failed start.
 
+    With ``-B`` it returns as soon as carpd runs in the background, with 0, or cannot; there it returns once more.
+
     Args:
         argv: without the program's name; the process's own if None.
     """
@@ -62,51 +75,125 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not words:
         command_line.parser().print_help()
         return 0
+    if words[0] in TOOLS:
+        return _run_tool(words[0], words[1:])
     try:
         settings = command_line.read(words, first_interface=starting.first_interface)
-        settings = replace(settings, warnings=settings.warnings + starting.check(settings))
-        with contextlib.ExitStack() as locks:
-            for host in settings.node.virtual_hosts:
-                locks.enter_context(InstanceLock(host.interface, host.vhid))
-            return _run(settings)
     except SettingsError as error:
         return _refuse(error.lines, error.status)
-    except starting.StartError as error:
-        return _refuse(error.lines, STATUS_START)
-    except (AlreadyRunning, PortError, OSError) as error:
+    except OSError as error:
         return _refuse((str(error),), STATUS_START)
+    if settings.daemonize:
+        return run_in_background(command_line.program(), functools.partial(_start, settings))
+    return _start(settings, lambda: None)
+
+
+def _run_tool(name: str, words: Sequence[str]) -> int:
+    """Run what is no daemon, and return its exit status. Each is loaded when it is asked for, and not before."""
+    module = importlib.import_module(f"triocarp.{name}.main")
+    status: int = module.main(words)
+    return status
 
 
 def _refuse(lines: Sequence[str], status: int) -> int:
     for line in lines:
-        print(f"carpd: {line}", file=sys.stderr)  # noqa: T201 - nothing runs yet, so there is no log
+        print(f"{command_line.program()}: {line}", file=sys.stderr)  # noqa: T201 - where there is a log, too
     return status
 
 
-def _run(settings: Settings) -> int:
+def _start(settings: Settings, runs: Callable[[], None]) -> int:
+    """Run what the settings say, and return the exit status.
+
+    Args:
+        settings: what shall run.
+        runs: is called as soon as it does.
+    """
+    with _log_writers(settings) as (write, syslog):
+        try:
+            settings = replace(settings, warnings=settings.warnings + starting.check(settings))
+            with contextlib.ExitStack() as locks:
+                for host in settings.node.virtual_hosts:
+                    locks.enter_context(InstanceLock(host.interface, host.vhid))
+                return _run(settings, write, runs)
+        except starting.StartError as error:
+            lines = error.lines
+        except (AlreadyRunning, PortError, OSError) as error:
+            lines = (str(error),)
+        for line in lines:
+            syslog(line)
+    return _refuse(lines, STATUS_START)
+
+
+@contextlib.contextmanager
+def _log_writers(settings: Settings) -> Generator[tuple[Callable[[str], None], Callable[[str], None]]]:
+    """Give what writes a line of the log: to all that want it, and to syslog alone."""
+    facility = facility_of(settings)
+    with contextlib.ExitStack() as stack:
+
+        def writer(stream: Stream) -> Callable[[str], None]:
+            opened = LineWriter(stream)
+            stack.callback(opened.close)
+            return opened.write
+
+        to_syslog: Callable[[str], None] = _nowhere
+        if facility != NO_SYSLOG:
+            to_syslog = writer(SyslogStream(command_line.program(), facility))
+        # In the background nobody looks at it any more, and until then who called waits for a status alone.
+        to_stderr = _nowhere if settings.daemonize else writer(_unbuffered_stderr())
+
+        def to_all(line: str) -> None:
+            to_stderr(line)
+            to_syslog(line)
+
+        yield to_all, to_syslog
+
+
+def _nowhere(_line: str) -> None:
+    """Write a line that nobody wants."""
+
+
+def facility_of(settings: Settings) -> str:
+    """Return the syslog facility: ucarp's, unless the lines would be told twice, or a file describes the host.
+
+    Args:
+        settings: what shall run.
+    """
+    if settings.facility is not None:
+        return settings.facility
+    if settings.daemonize:
+        return DEFAULT_FACILITY
+    stderr = os.fstat(_STDERR)
+    in_journal = os.environ.get("JOURNAL_STREAM") == f"{stderr.st_dev}:{stderr.st_ino}"  # systemd.exec(5)
+    return NO_SYSLOG if in_journal or settings.config is not None else DEFAULT_FACILITY
+
+
+def _run(settings: Settings, write: Callable[[str], None], runs: Callable[[], None]) -> int:
     early: list[int] = []
     for number in _SIGNALS:
         # trio's receiver puts this back when it ends: who asks a second time must not kill us while we leave.
         signal.signal(number, lambda number, _frame: early.append(number))
-    writer = LineWriter(_unbuffered_stderr())
     several = len(settings.node.virtual_hosts) > 1
-    log = EventLog(writer.write, clock=boottime, debug=settings.debug, several=several)
+    log = EventLog(write, clock=boottime, debug=settings.debug, several=several)
     try:
-        trio.run(_serve, settings, log, early)
+        trio.run(_serve, settings, log, early, runs)
     except PortError as error:
-        log.line(Level.ERROR, str(error))
-        return STATUS_START
+        return _give_up(settings, log, str(error), STATUS_START)
     except starting.StartError:
         raise
     except Exception:  # noqa: BLE001 - whatever it was, the operator shall read it, and the status shall tell
-        log.line(Level.ERROR, f"a bug in carpd, please report it:\n{traceback.format_exc()}")
-        return STATUS_BUG
+        text = f"a bug in carpd, please report it:\n{traceback.format_exc()}"
+        return _give_up(settings, log, text, STATUS_BUG)
     finally:
         log.finish()
-        writer.close()
         for number in _SIGNALS:
             signal.signal(number, signal.SIG_IGN)  # Python itself puts back the default of all others as it ends
     return 0
+
+
+def _give_up(settings: Settings, log: EventLog, text: str, status: int) -> int:
+    log.line(Level.ERROR, text)
+    # Who waits for a daemon to run reads no log.
+    return _refuse((text,), status) if settings.daemonize else status
 
 
 def _open_missing_streams() -> None:
@@ -133,7 +220,7 @@ def _unbuffered_stderr() -> TextIO:
     return io.TextIOWrapper(cast("BinaryIO", raw), encoding="utf-8", errors="backslashreplace", write_through=True)
 
 
-async def _serve(settings: Settings, log: EventLog, early: list[int]) -> None:
+async def _serve(settings: Settings, log: EventLog, early: list[int], runs: Callable[[], None]) -> None:
     def trouble(sentence: str) -> None:
         log.line(Level.ERROR, sentence)
 
@@ -149,6 +236,8 @@ async def _serve(settings: Settings, log: EventLog, early: list[int]) -> None:
                 raise starting.StartError(f"journal {settings.journal}: {error.strerror}") from None
             stack.callback(journal.close)  # last, so that the leaving stands in it
         node = Node(settings.node, rng=random.Random(seed))  # noqa: S311 - so that the journal can be replayed
+        first = settings.node.virtual_hosts[0]
+        health = stack.enter_context(HealthSocket(first.interface, first.vhid))
         kernel = stack.enter_context(KernelHost(settings.node.virtual_hosts, trouble=trouble))
         timer = stack.enter_context(PreciseTimer())
         hooks = ScriptRunner(
@@ -169,6 +258,9 @@ async def _serve(settings: Settings, log: EventLog, early: list[int]) -> None:
         )
         async with trio.open_nursery() as nursery:
             nursery.start_soon(log.serve)
+            nursery.start_soon(health.serve, node, boottime)
+            if os.getpid() == 1:
+                nursery.start_soon(reap_orphans)
             await nursery.start(_serve_signals, driver, log)
             for warning in (*settings.warnings, *_clock_warnings(settings)):
                 log.line(Level.WARNING, warning)
@@ -177,8 +269,11 @@ async def _serve(settings: Settings, log: EventLog, early: list[int]) -> None:
             gc.freeze()
             if settings.real_time and not become_real_time(kernel.addresses.thread_id):
                 log.line(Level.INFO, "no real-time scheduling without CAP_SYS_NICE: a busy machine may delay us")
+            _introduce(settings, log)
             await nursery.start(_drive, driver, nursery.cancel_scope)
-            _greet(settings, log)
+            for host in settings.node.virtual_hosts:
+                log.line(Level.INFO, _describe(host))
+            runs()
             if set(early) & set(_STOP_SIGNALS):
                 driver.feed(StopRequested())
 
@@ -219,17 +314,23 @@ async def _serve_signals(
                 for (interface, vhid), host in driver.node.virtual_hosts.items():
                     log.line(Level.INFO, f"{host.state.value} on {interface} id {vhid}")
             elif number == signal.SIGUSR2:
-                log.line(Level.INFO, f"SIGUSR2: handing over, and not coming back for {HOLD_DOWN // SECOND} s")
+                is_master = State.MASTER in {host.state for host in driver.node.virtual_hosts.values()}
+                doing = f"handing over, and not coming back for {HOLD_DOWN // SECOND} s"
+                log.line(Level.INFO, f"SIGUSR2: {doing if is_master else 'there is nothing to hand over'}")
                 driver.feed(SwitchOverRequested(hold_down=HOLD_DOWN))
             else:
                 log.line(Level.INFO, f"{signal.Signals(number).name}: leaving")
                 driver.feed(StopRequested())
 
 
-def _greet(settings: Settings, log: EventLog) -> None:
-    for host in settings.node.virtual_hosts:
-        log.line(Level.INFO, f"Using [{host.interface}] as a network interface")
-        log.line(Level.INFO, _describe(host))
+def _introduce(settings: Settings, log: EventLog) -> None:
+    table = read_interfaces()
+    for interface in dict.fromkeys(host.interface for host in settings.node.virtual_hosts):
+        log.line(Level.INFO, f"Using [{interface}] as a network interface")
+        found = table.find(interface)
+        if found is not None:
+            mac = found.hardware_address.hex(":")
+            log.line(Level.INFO, f"Local advertised ethernet address is [{mac}]")
 
 
 def _describe(host: VirtualHostConfig) -> str:

@@ -84,6 +84,8 @@ class Settings:
         warnings: what the operator should know about these settings, one sentence each.
         config: the file that has them, its virtual hosts in the order of the node's; None if they are options.
         names: what the operator calls the fields of the virtual host if there is no such file.
+        daemonize: run in the background.
+        facility: of syslog, ``none`` for no syslog; None if nobody has chosen.
     """
 
     node: NodeConfig
@@ -94,6 +96,8 @@ class Settings:
     warnings: tuple[str, ...]
     config: Path | None = None
     names: Mapping[str, str] = field(default_factory=FLAGS.copy)
+    daemonize: bool = False
+    facility: str | None = None
 
     def place_of(self, index: int, setting: str) -> str:
         """Return what the operator calls a setting: the option, the variable, or the path to the key in the file.

@@ -92,7 +92,18 @@ class Cluster:
 
     def start(self, member: Member) -> DaemonProcess:
         """Start carpd on a host."""
-        options = ["-i", INTERFACE, "-v", str(VHID), "-o", str(self._password), "-a", VIRTUAL_ADDRESS]
+        options = [
+            "-i",
+            INTERFACE,
+            "-v",
+            str(VHID),
+            "-o",
+            str(self._password),
+            "-a",
+            VIRTUAL_ADDRESS,
+            "-f",
+            "none",
+        ]
         options += ["-s", member.ip, "-k", str(member.advskew), *(["-P"] if member.preempts else [])]
         self._set(member, Condition.STARTING)
         with _spared_from_interrupts():
