@@ -55,6 +55,8 @@ _UCARP_S_WORDS: Final = {
 }
 """What ucarp says of a number that is wrong, by the field of `VirtualHostConfig`."""
 
+_FIELDS: Final = {flag: field for field, flag in FLAGS.items()}
+
 _MISSING: Final = {
     "-v/--vhid": "You must supply a valid virtual host id",
     "-s/--srcip": "You must supply a persistent source address",
@@ -339,7 +341,9 @@ class _Reader:
             self._mistakes.append(f"{_MISSING[flag]} ({flag} is missing)")
             return 1
         if not _NUMBER.fullmatch(text):
-            self._mistakes.append(f"{flag} {text!r}: expected a whole number")
+            said = _UCARP_S_WORDS.get(_FIELDS.get(flag, ""))
+            line = f"{flag} {text!r}: expected a whole number"
+            self._mistakes.append(f"{said} ({line})" if said else line)
             return 1
         number = int(text, 8 if _OCTAL.fullmatch(text) else 16 if "x" in text.lower() else 10)
         if most is not None and not least <= number <= most:
