@@ -65,7 +65,7 @@ def tests(session: nox.Session) -> None:
     if session.posargs:
         session.run("pytest", *session.posargs)
         return
-    session.run("pytest", "-n", "4", "-m", "not (kernel or peers)")
+    session.run("pytest", "-n", "4", "-m", "not (kernel or peers or image)")
     if session.python == INTERPRETERS[0]:
         run_in_real_time(session)
 
@@ -76,12 +76,19 @@ def run_in_real_time(session: nox.Session) -> None:
     These tests measure instants, which another guest of the same machine can disturb. So what failed is run
     once more, alone; whoever fails twice has failed, and the first failure stays in the output.
     """
-    tests_in_real_time = ["-m", "kernel or peers"]
+    tests_in_real_time = ["-m", "(kernel or peers) and not image"]
     try:
         session.run("pytest", "-n", "4", *tests_in_real_time)
     except CommandFailed:
         session.warn("what failed in real time is run once more, alone")
         session.run("pytest", "--last-failed", *tests_in_real_time)
+
+
+@nox.session
+def image(session: nox.Session) -> None:
+    """Build the container image on a base of Debian's and run it; needs root, podman, buildah and debootstrap."""
+    install(session, "tests", extras="demo,sim")
+    session.run("pytest", "-m", "image", *session.posargs)
 
 
 @nox.session
@@ -122,10 +129,9 @@ def fuzz(session: nox.Session) -> None:
 
 @nox.session
 def mutate(session: nox.Session) -> None:
-    """Change the core in thousands of small ways, and see whether its tests notice; arguments are mutmut's."""
+    """Change the core in small ways, and see whether its tests notice; arguments: ``--sample 400 --seed 8``."""
     install(session, "tests", "mutate", extras="demo,sim")
-    session.run("mutmut", "run", *session.posargs)
-    session.run("mutmut", "results")
+    session.run("python", "-m", "tests.mutation", *session.posargs)
 
 
 @nox.session
@@ -133,3 +139,10 @@ def bench(session: nox.Session) -> None:
     """Measure us and our peers in the same run, and print the tables: daemons, the core's calls, the simulator."""
     install(session, "bench", extras="sim")
     session.run("python", "-m", "tests.bench", *session.posargs)
+
+
+@nox.session
+def validate(session: nox.Session) -> None:
+    """Play the same scenes with simulated hosts and with real daemons, and compare what clients feel."""
+    install(session, extras="sim")
+    session.run("python", "-m", "tests.validate", *session.posargs)

@@ -41,6 +41,9 @@ DEFAULTS: Final = {
     "flap_damping": "`false`",
     "link_layer_address": "none",
     "failover_group": "none",
+    "routing_table": "none",
+    "rule_priority": "the system's, just before the main table's",
+    "routing_prefix_length": "the address's own",
 }
 """What the file's reader or a dialect fills in, or what is no value in TOML."""
 
@@ -50,6 +53,8 @@ NOTES: Final = {
     "password_file": "its first line, at most 20 bytes (19 with ucarp or a BSD)",
     "addresses": "one IPv4 address in ucarp's dialect, else up to 255",
     "link_layer_address": "OpenBSD's dialects only",
+    "routing_table": "not 253, 254 or 255, which are the system's; each virtual host its own",
+    "gateways": "at most one of each family",
     "flap_damping": f"after {DAMPING.losses} losses in {DAMPING.within / SECOND:g} s, "
     f"for {DAMPING.hold_down / SECOND:g} s",
 }

@@ -14,7 +14,7 @@ from carpsim.conditions import Conditions
 from carpsim.host import Script
 from carpsim.neighbour_cache import NeighbourSettings
 from carpsim.scenario import ClientSettings
-from carpsim.scenario_file import CLIENT_TABLE, CONFIG, EXPECTATION, FAULT, SEGMENT_TABLE, TOP
+from carpsim.scenario_file import CLIENT_TABLE, CONFIG, EXPECTATION, FAULT, ROUTER_TABLE, SEGMENT_TABLE, TOP
 from carpsim.scenario_hosts import HOST_TABLE, OF_UCARP, SHARED_WITH_UCARP, UCARP_TABLE, VIRTUAL_HOST_KEYS
 from carpsim.scenario_keys import Choice, Kind, Leaf, OrNone, Several, Table, default_of, is_required, kinds_of
 from carpsim.toml_text import value_text
@@ -71,6 +71,12 @@ Without any there is one, `lan`.
 A table `inward` or `outward` says all of a cable: what it leaves out is as [below](#conditions).
 """
 
+ROUTER: Final = """\
+## `[router.NAME]`
+
+A router forwards packets between segments. Hosts and clients name its address on their segment as their gateway.
+"""
+
 CLIENT: Final = """\
 ## `[client.NAME]`
 
@@ -123,6 +129,8 @@ def write() -> str:
             *_table(UCARP_TABLE),
             SEGMENT,
             *_table(SEGMENT_TABLE),
+            ROUTER,
+            *_table(ROUTER_TABLE),
             CLIENT,
             *_table(CLIENT_TABLE),
             RATES,

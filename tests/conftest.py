@@ -18,10 +18,14 @@ from triocarp.lab import Lan, private_network
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+OUTER_NETWORK = "TRIOCARP_OUTER_NETWORK"
+"""Variable with the network from which the tests have gone: whoever started them is still there."""
+
 _KEY = "triocarp_private_network_refusal"
 _refusal = pytest.StashKey[str]()
-_PACKAGES = {"ip": "iproute2", "nft": "nftables"}
+_PACKAGES = {"ip": "iproute2", "nft": "nftables", "systemd-analyze": "systemd"}
 """Debian's names of the packages that are not called like their program."""
+_FOR_THE_IMAGE = ["podman", "buildah", "runc", "debootstrap", "ip"]
 
 
 class _WorkerNode(Protocol):
@@ -38,6 +42,8 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[_refusal] = workerinput[_KEY]
         return
     config.stash[_refusal] = ""
+    if not private_network.entered():
+        os.environ[OUTER_NETWORK] = f"/proc/{os.getppid()}/ns/net"
     try:
         private_network.enter()
     except private_network.PrivateNetworkUnavailable as exc:
@@ -54,9 +60,15 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip what can't run here, or fail it in CI."""
     peers = item.get_closest_marker("peers") is not None
     reason = ""
-    if peers or item.get_closest_marker("kernel") is not None:
+    image = item.get_closest_marker("image") is not None
+    if peers or image or item.get_closest_marker("kernel") is not None:
         reason = item.config.stash[_refusal]
     needed = ["ucarp"] if peers else []
+    if image:
+        needed += _FOR_THE_IMAGE
+        reason = reason or (
+            "" if os.geteuid() == 0 else "podman needs root where its network is a lab's; use sudo"
+        )
     for marker in item.iter_markers("programs"):
         needed.extend(marker.args)
     missing = [name for name in needed if find_program(name) is None]

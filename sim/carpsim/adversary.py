@@ -8,7 +8,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv4Address
-from typing import TYPE_CHECKING, Final, TypeAlias, final
+from typing import TYPE_CHECKING, Final, final
 
 from carpsim.engine import Engine
 from carpsim.frame import HEADER_LENGTH, Frame
@@ -294,10 +294,6 @@ class ArpSpoof:
         else:
             frame = unsolicited_neighbour_advertisement(HARDWARE_ADDRESS, self.address, router=False)
         adversary.repeat(lambda: adversary.send(frame), interval=self.interval, duration=self.duration)
-
-
-Attack: TypeAlias = Replay | Forge | Flood | ArpSpoof
-"""The faults for which a segment has an adversary from the beginning."""
 
 
 def _forged(rng: random.Random, vhid: int, source: IPv4Address, advbase_s: int, advskew: int) -> bytes:

@@ -5,10 +5,12 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from enum import Enum, unique
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final, Protocol, final
 
 from carpsim.duration_text import write_duration
-from triocarp.core import IPAddress, State
+from triocarp.core import DropReason, IPAddress, State
 
 if TYPE_CHECKING:
     from carpsim.recording import Lane, Recording, Span
@@ -136,11 +138,7 @@ class Takeovers:
             for lane in _lanes(recording, self.host)
             for span in lane.states
         )
-        who = self.host or "somebody"
-        if found < self.at_least:
-            yield f"{who} becomes master {found} times, expected {self.at_least} times or more"
-        if self.at_most is not None and found > self.at_most:
-            yield f"{who} becomes master {found} times, expected {self.at_most} times or less"
+        yield from _miscounted(f"{self.host or 'somebody'} becomes master", found, self.at_least, self.at_most)
 
 
 @final
@@ -195,6 +193,126 @@ class Reported:
             yield f"{self.host} does not report {self.text!r}"
 
 
+@unique
+class Counters(Enum):
+    """What a counter does from one advertisement to the next."""
+
+    CONSTANT = "the same"
+    GROWING = "greater"
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advertised:
+    """What hosts advertise, as it is on the wire; goodbyes do not count.
+
+    Attributes:
+        host: which; None for all together.
+        since: the instant from which on it counts.
+        until: the instant up to which it counts; None for the end.
+        at_least: so many advertisements or more.
+        at_most: so many or fewer; None for no limit.
+        advskew: what each of them says; None for anything.
+        demotion: what each of them says in OpenBSD's byte for it; None for anything.
+        counter: what it does from each of them to the next, whoever says that; None for anything.
+    """
+
+    host: str | None = None
+    since: int = 0
+    until: int | None = None
+    at_least: int = 0
+    at_most: int | None = None
+    advskew: int | None = None
+    demotion: int | None = None
+    counter: Counters | None = None
+
+    def shortfalls(self, recording: "Recording") -> Iterator[str]:
+        """Yield what was not so; see `Expectation`."""
+        who = self.host or "somebody"
+        said = sorted(
+            ((at, what) for lane in _lanes(recording, self.host) for at, what in lane.said if not what.is_goodbye),
+            key=lambda one: one[0],
+        )
+        said = [(at, what) for at, what in said if _counts(at, self.since, self.until)]
+        yield from _miscounted(f"{who} advertises", len(said), self.at_least, self.at_most)
+        for name in ("advskew", "demotion"):
+            expected = getattr(self, name)
+            for at, what in said if expected is not None else ():
+                if getattr(what, name) != expected:
+                    yield f"{who} says {name} {getattr(what, name)} at {write_duration(at)}, expected {expected}"
+                    break
+        for (_, before), (at, after) in pairwise(said) if self.counter is not None else ():
+            is_so = (
+                after.counter == before.counter
+                if self.counter is Counters.CONSTANT
+                else after.counter > before.counter
+            )
+            if not is_so:
+                yield f"{who} says counter {after.counter} after {before.counter} at {write_duration(at)}"
+                break
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announced:
+    """How often hosts announce an address, with a gratuitous ARP or an unsolicited neighbour advertisement.
+
+    Attributes:
+        host: which; None for all together.
+        since: the instant from which on it counts.
+        until: the instant up to which it counts; None for the end.
+        at_least: so often or more.
+        at_most: so often or less; None for no limit.
+    """
+
+    host: str | None = None
+    since: int = 0
+    until: int | None = None
+    at_least: int = 0
+    at_most: int | None = None
+
+    def shortfalls(self, recording: "Recording") -> Iterator[str]:
+        """Yield what was not so; see `Expectation`."""
+        found = sum(
+            _counts(at, self.since, self.until)
+            for lane in _lanes(recording, self.host)
+            for at in lane.announcements
+        )
+        yield from _miscounted(f"{self.host or 'somebody'} announces", found, self.at_least, self.at_most)
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dropped:
+    """How many packets a host drops.
+
+    Attributes:
+        host: which; it runs carpd.
+        reason: why; None for any reason.
+        since: the instant from which on it counts.
+        until: the instant up to which it counts; None for the end.
+        at_least: so many or more.
+        at_most: so many or fewer; None for no limit.
+    """
+
+    host: str
+    reason: DropReason | None = None
+    since: int = 0
+    until: int | None = None
+    at_least: int = 0
+    at_most: int | None = None
+
+    def shortfalls(self, recording: "Recording") -> Iterator[str]:
+        """Yield what was not so; see `Expectation`."""
+        found = sum(
+            number
+            for at, reason, number in recording.drops.get(self.host, ())
+            if self.reason in {None, reason} and _counts(at, self.since, self.until)
+        )
+        why = "" if self.reason is None else f" as {self.reason.name.lower().replace('_', '-')}"
+        yield from _miscounted(f"{self.host} drops packets{why}", found, self.at_least, self.at_most)
+
+
 EXPECTATIONS: Final[Mapping[str, type[Expectation]]] = {
     "state": StateAt,
     "holders": Holders,
@@ -202,8 +320,15 @@ EXPECTATIONS: Final[Mapping[str, type[Expectation]]] = {
     "takeovers": Takeovers,
     "two-holders": TwoHolders,
     "report": Reported,
+    "advertised": Advertised,
+    "announced": Announced,
+    "dropped": Dropped,
 }
 """All expectations by the name that scenario files use."""
+
+
+OF_CARPD: Final[tuple[type[Expectation], ...]] = (Reported, Dropped)
+"""What cannot be expected of a host with ucarp, which reports nothing."""
 
 
 def _lanes(recording: "Recording", host: str | None) -> "Iterator[Lane]":
@@ -223,6 +348,17 @@ def _holdings(recording: "Recording", address: IPAddress | None) -> "Iterator[tu
                     spans = [(host.name, span) for span in lane.holds if span.what == str(virtual.ip)]
                     found.setdefault(str(virtual.ip), []).extend(spans)
     yield from found.items()
+
+
+def _counts(at: int, since: int, until: int | None) -> bool:
+    return since <= at and (until is None or at < until)
+
+
+def _miscounted(who_does_what: str, found: int, at_least: int, at_most: int | None) -> Iterator[str]:
+    if found < at_least:
+        yield f"{who_does_what} {found} times, expected {at_least} times or more"
+    if at_most is not None and found > at_most:
+        yield f"{who_does_what} {found} times, expected {at_most} times or less"
 
 
 def _covers(span: "Span", at: int) -> bool:

@@ -6,12 +6,15 @@ vocabulary, which scenario files use by name.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol, final
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, final
 
 from carpsim.adversary import ArpSpoof, Flood, Forge, Replay
 from carpsim.conditions import Conditions
+from carpsim.crafted_packets import CraftedAdvertisement, VrrpRouter
 from carpsim.distribution import Distribution
+from carpsim.frame import FrameKind
 from carpsim.host import Script
+from carpsim.segment import DROP, PASS, Fate, Passage
 from triocarp.core import (
     DemotionRequested,
     HealthChanged,
@@ -108,6 +111,44 @@ class Deafness:
         segment.cut(senders, receivers)
         if self.duration is not None:
             world.engine.after(self.duration, segment.mend, senders, receivers)
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Somebody between the stations drops frames of one kind.
+
+    Attributes:
+        at: when.
+        frames: of which kind.
+        senders: names of those whose frames it drops; nobody for all.
+        receivers: names of those whom they do not reach; nobody for all.
+        duration: how long, nanoseconds; None for ever.
+        segment: which.
+    """
+
+    at: int
+    frames: FrameKind
+    senders: tuple[str, ...] = ()
+    receivers: tuple[str, ...] = ()
+    duration: int | None = None
+    segment: str = "lan"
+
+    def happen(self, world: "World") -> None:
+        """Let it happen; see `Fault`."""
+        segment = world.segments[self.segment]
+        senders = [label for name in self.senders for label in world.labels(name, self.segment)]
+        receivers = [label for name in self.receivers for label in world.labels(name, self.segment)]
+
+        def rule(passage: Passage) -> tuple[Fate, ...]:
+            concerned = (not senders or passage.sender in senders) and (
+                not receivers or passage.receiver in receivers
+            )
+            return DROP if concerned and passage.frame.kind is self.frames else PASS
+
+        segment.add_rule(rule)
+        if self.duration is not None:
+            world.engine.after(self.duration, segment.remove_rule, rule)
 
 
 @final
@@ -517,6 +558,7 @@ class LateTimer:
 FAULTS: Final[Mapping[str, type[Fault]]] = {
     "partition": Partition,
     "deafness": Deafness,
+    "filter": Filter,
     "cable-conditions": CableConditions,
     "link-loss": LinkLoss,
     "pause": Pause,
@@ -537,5 +579,13 @@ FAULTS: Final[Mapping[str, type[Fault]]] = {
     "forge": Forge,
     "flood": Flood,
     "arp-spoof": ArpSpoof,
+    "crafted-advertisement": CraftedAdvertisement,
+    "vrrp-router": VrrpRouter,
 }
 """All faults by the name that scenario files use."""
+
+OF_CARPD: Final[tuple[type[Fault], ...]] = (Demotion, Maintenance, Illness)
+"""What cannot be done to a host with ucarp, which has no word for it."""
+
+Attack: TypeAlias = Replay | Forge | Flood | ArpSpoof | CraftedAdvertisement | VrrpRouter
+"""The faults for which a segment has an adversary from the beginning."""

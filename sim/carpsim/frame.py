@@ -1,6 +1,7 @@
 """Ethernet frames on their way: real bytes, and what they hold, read once for all who receive them."""
 
 from dataclasses import dataclass
+from enum import Enum, unique
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final, final
 
@@ -56,6 +57,17 @@ class NeighbourMessage:
     def is_gratuitous(self) -> bool:
         """Whether nobody asked: an ARP announcement, an unsolicited neighbour advertisement."""
         return self.sender == self.target and not self.solicited
+
+
+@unique
+class FrameKind(Enum):
+    """What a frame is, as far as somebody may want to drop it."""
+
+    CARP_IPV4 = "an advertisement over IPv4"
+    CARP_IPV6 = "an advertisement over IPv6"
+    ARP = "ARP"
+    NEIGHBOUR_DISCOVERY = "neighbour discovery"
+    OTHER = "anything else"
 
 
 @final
@@ -116,6 +128,17 @@ class Frame:
             return None
         self._advertisement = read_datagram(interface, data[HEADER_LENGTH:])
         return self._advertisement
+
+    @property
+    def kind(self) -> FrameKind:
+        """What it is; other protocols of number 112 count as CARP."""
+        ethertype = self.ethertype
+        protocol_at = _PROTOCOL_AT.get(ethertype)
+        if protocol_at is not None and self.data[HEADER_LENGTH + protocol_at] == PROTOCOL:
+            return FrameKind.CARP_IPV4 if ethertype == ETHERTYPE_IPV4 else FrameKind.CARP_IPV6
+        if self.neighbour_message is None:
+            return FrameKind.OTHER
+        return FrameKind.ARP if ethertype == ETHERTYPE_ARP else FrameKind.NEIGHBOUR_DISCOVERY
 
     @property
     def neighbour_message(self) -> NeighbourMessage | None:

@@ -322,6 +322,8 @@ class Host:
         for virtual_host in self.config.virtual_hosts:
             addresses = virtual_host.addresses if virtual_host.manages_addresses else ()
             watched[virtual_host.interface] = watched.get(virtual_host.interface, ()) + addresses
+            if virtual_host.routing is not None:
+                self.network.route(virtual_host.interface, virtual_host.addresses, virtual_host.routing)
         for interface, all_addresses in watched.items():
             self.network.watch(interface, all_addresses)
         self.network.listen = self._take

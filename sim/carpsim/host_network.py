@@ -15,6 +15,7 @@ from typing import Final, TypeAlias, final
 from carpsim import neighbour_messages, probe
 from carpsim.engine import Alarm, Engine
 from carpsim.frame import FRAME_LENGTH_MAX, HEADER_LENGTH, Frame, destination_of
+from carpsim.lease_clock import LeaseClock
 from carpsim.neighbour_cache import NeighbourCache
 from carpsim.randomness import stream
 from carpsim.segment import Segment
@@ -22,12 +23,10 @@ from triocarp.core.effects import RenewAddresses
 from triocarp.core.ethernet import ETHERTYPE_IPV4, ETHERTYPE_IPV6, ethernet_header
 from triocarp.core.events import AddressChanged, EffectFailed, Link, LinkChanged, PacketReceived, PacketUnreadable
 from triocarp.core.family import IPAddress, IPInterface
+from triocarp.core.policy_routing import IPNetwork, PolicyRouting
 from triocarp.core.ports import PortError
 from triocarp.core.reasons import PortFailure
 from triocarp.core.timing import SECOND
-
-LEASE_LATENESS: Final = SECOND // 2
-"""How long after its lease an address is gone; the kernel was measured to be half a second late."""
 
 _UNSPECIFIED: Final[dict[int, IPAddress]] = {4: IPv4Address(0), 6: IPv6Address(0)}
 
@@ -39,6 +38,24 @@ Listener: TypeAlias = Callable[[PacketReceived | PacketUnreadable], None]
 
 Watcher: TypeAlias = Callable[[str, IPInterface, bool], None]
 """Learns which interface has which address now, or no longer, whoever did it."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """A route in a table for what comes from some address.
+
+    Attributes:
+        table: its number.
+        network: whereto; None for a default route.
+        gateway: the next hop; None where the network is on the link.
+        source: the address for which it is there; None if it is somebody else's.
+    """
+
+    table: int
+    network: IPNetwork | None
+    gateway: IPAddress | None
+    source: IPAddress | None
 
 
 @final
@@ -155,20 +172,26 @@ class HostNetwork:
         name: of the host.
         listen: as above; set it when a program starts or ends.
         frozen: whether the kernel itself stands still, as that of a virtual machine does: it answers nobody.
+        rules: by address, the table that is looked into for what comes from it, and whether that is our doing.
+        routes: those of the tables that rules lead to, by interface.
     """
 
     __slots__ = (
         "_engine",
         "_expiry",
         "_interfaces",
+        "_lease_clock",
         "_note",
         "_observe",
         "_refusals",
+        "_routings",
         "_seed",
         "_watched",
         "frozen",
         "listen",
         "name",
+        "routes",
+        "rules",
     )
 
     def __init__(
@@ -184,11 +207,15 @@ class HostNetwork:
         self.name = name
         self.listen = listen
         self.frozen = False
+        self.rules: dict[tuple[IPAddress, int, int | None], bool] = {}
+        self.routes: dict[str, list[Route]] = {}
+        self._routings: dict[tuple[str, IPInterface], PolicyRouting] = {}
         self._engine = engine
         self._seed = seed
         self._observe = observe
         self._note = note
         self._expiry = Alarm(engine, self._expire)
+        self._lease_clock = LeaseClock(seed, name)
         self._interfaces: dict[str, Interface] = {}
         self._watched: dict[str, dict[IPAddress, IPInterface]] = {}
         self._refusals: dict[str, deque[PortFailure | None]] = {
@@ -269,8 +296,60 @@ class HostNetwork:
             holder.leases[address] = end
             added.append(address)
         self._expiry.set(self.next_expiry)
+        try:
+            for address in addresses:
+                self._put_on_routes(holder, address, new=address in added)
+        except PortError:
+            for address in added:
+                self._take_off_routes(address)
+            holder.leases = {present: lease for present, lease in holder.leases.items() if present in before}
+            raise
         for address in added:
             self._tell_watcher(interface, address, present=True)
+
+    def route(self, interface: str, addresses: tuple[IPInterface, ...], routing: PolicyRouting) -> None:
+        """Take note that some addresses have a rule and routes of their own while they are held.
+
+        Args:
+            interface: its name.
+            addresses: with their prefix lengths.
+            routing: of their virtual host.
+        """
+        self._routings |= {(interface, address): routing for address in addresses}
+
+    def _put_on_routes(self, holder: Interface, address: IPInterface, *, new: bool) -> None:
+        """Give an address that is held its rule and its routes, if it has some."""
+        routing = self._routings.get((holder.name, address))
+        if routing is None:
+            return
+        if new:
+            self._take_off_routes(address)
+        self.rules.setdefault((address.ip, routing.table, routing.priority), True)
+        routes = self.routes.setdefault(holder.name, [])
+        connected, gateway = routing.connected(address), routing.gateway(address)
+        wanted: list[Route] = []
+        if connected is not None:
+            wanted.append(Route(table=routing.table, network=connected, gateway=None, source=address.ip))
+        if gateway is not None:
+            networks: list[IPNetwork | None] = [connected]
+            networks += (own.network for own in holder.leases if (holder.name, own) not in self._routings)
+            if not any(network is not None and gateway in network for network in networks):
+                raise PortError(
+                    PortFailure.NO_ROUTE, f"routing what comes from {address.ip}: {gateway} is nowhere"
+                )
+            wanted.append(Route(table=routing.table, network=None, gateway=gateway, source=address.ip))
+        for route in wanted:
+            there = [other for other in routes if (other.table, other.network) == (route.table, route.network)]
+            if there and new and route not in there:
+                what = f"routing what comes from {address.ip}: table {route.table} has another route already"
+                raise PortError(PortFailure.OTHER, what)
+            routes += [] if there else [route]
+
+    def _take_off_routes(self, address: IPInterface) -> None:
+        """Remove our rule and our routes of an address, whatever their table."""
+        self.rules = {rule: ours for rule, ours in self.rules.items() if rule[0] != address.ip or not ours}
+        for name, routes in self.routes.items():
+            self.routes[name] = [route for route in routes if route.source != address.ip]
 
     def renew(self, renewal: RenewAddresses) -> None:
         """Renew the lease of addresses that are there; see `triocarp.core.ports.AddressPort`.
@@ -293,6 +372,7 @@ class HostNetwork:
                 continue
             if address in holder.leases:
                 holder.leases[address] = self._end_of(renewal.lease_s)
+                self._put_on_routes(holder, address, new=False)
         self._expiry.set(self.next_expiry)
         if failed is not None:
             self._engine.after(0, self._observe, failed)
@@ -309,10 +389,15 @@ class HostNetwork:
         """
         holder = self._interfaces.get(interface)
         if holder is None:
+            for address in addresses:
+                self._take_off_routes(address)
             return
         present = [variant for address in addresses for variant in holder.variants_of(address.ip)]
         if present:
             self._refuse("release", f"removing {present[0].ip} from {interface}")
+        for address in addresses:
+            if (interface, address) in self._routings:
+                self._take_off_routes(address)
         for variant in present:
             del holder.leases[variant]
             self._tell_watcher(interface, variant, present=False)
@@ -405,6 +490,7 @@ class HostNetwork:
             self.take_address(name, address)
         interface.segment.unplug(interface)
         del self._interfaces[name]
+        self.routes.pop(name, None)
         self._tell(LinkChanged(interface=name, link=Link.ABSENT))
 
     def set_link(self, name: str, link: Link) -> None:
@@ -581,7 +667,7 @@ class HostNetwork:
 
     def _end_of(self, lease_s: int) -> int:
         """Return the instant at which a lease ends that is given now."""
-        return self._engine.now + lease_s * SECOND + LEASE_LATENESS
+        return self._lease_clock.end(self._engine.now, lease_s * SECOND)
 
     def _existing(self, name: str) -> Interface:
         interface = self._interfaces.get(name)

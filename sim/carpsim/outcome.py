@@ -8,7 +8,7 @@ from carpsim.checks import CHECKS, Checks, Verdict
 from carpsim.client import Outage
 from carpsim.duration_text import write_duration
 from carpsim.recording import ClientLane, Lane, Recording, Span
-from carpsim.scenario import HostSettings, Scenario
+from carpsim.scenario import Scenario
 from carpsim.trace import Trace
 from carpsim.world import World, WorldWatcher
 from triocarp.core.timing import SECOND
@@ -24,7 +24,7 @@ class Outcome:
     Attributes:
         recording: of it.
         shortfalls: a sentence for each thing that was expected and not so.
-        verdicts: of the checks. There are none where a host runs ucarp, whose states they do not know.
+        verdicts: of the checks.
     """
 
     recording: Recording
@@ -45,15 +45,14 @@ def run_scenario(scenario: Scenario, *watchers: WorldWatcher) -> Outcome:
         watchers: see what happens.
     """
     recording = Recording()
-    knows_all = all(isinstance(host, HostSettings) for host in scenario.hosts)
-    checks = (Checks(scenario.checks or CHECKS),) if knows_all else ()
-    World(scenario, seed=scenario.seed, watchers=(recording, *checks, *watchers)).run()
+    checks = Checks(scenario.checks or CHECKS)
+    World(scenario, seed=scenario.seed, watchers=(recording, checks, *watchers)).run()
     recording.finish()
     found = (one for expectation in scenario.expectations for one in expectation.shortfalls(recording))
     return Outcome(
         recording=recording,
         shortfalls=tuple(found),
-        verdicts=tuple(verdict for one in checks for verdict in one.verdicts()),
+        verdicts=checks.verdicts(),
     )
 
 

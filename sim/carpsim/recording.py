@@ -6,20 +6,25 @@ from typing import cast, final
 
 from carpsim.client import Answer, Client, Outage
 from carpsim.faults import FAULTS, Fault
+from carpsim.frame import Frame
 from carpsim.host import Host, Machine
 from carpsim.world import World
 from triocarp.core import (
+    Advertisement,
     Announce,
+    DropReason,
     Effect,
     Event,
     IPAddress,
     IPInterface,
     PacketDropped,
+    PacketReceived,
     Report,
     SendAdvertisement,
     State,
     StateChanged,
 )
+from triocarp.core.advertisement import parse
 from triocarp.core.effects import Saying
 from triocarp.core.explanation import explain
 
@@ -55,6 +60,7 @@ class Lane:
         goodbyes: when it said goodbye.
         announcements: when it announced an address.
         absences: when its daemon stood still or did not run.
+        said: the advertisements and goodbyes that left it, as they were on the wire.
         sentences: what it reported, with instants; packets that it dropped only once for each reason and source.
     """
 
@@ -65,6 +71,7 @@ class Lane:
     goodbyes: list[int] = field(default_factory=list[int])
     announcements: list[int] = field(default_factory=list[int])
     absences: list[Span] = field(default_factory=list[Span])
+    said: list[tuple[int, Advertisement]] = field(default_factory=list[tuple[int, Advertisement]])
     sentences: list[tuple[int, str]] = field(default_factory=list[tuple[int, str]])
 
 
@@ -94,12 +101,14 @@ class Recording:
         lanes: of virtual hosts, in the order of the scenario.
         clients: of clients, in the order of the scenario.
         faults: what happened, with instants and a sentence each.
+        drops: how many packets a host dropped and why, with instants: by host.
     """
 
     def __init__(self) -> None:
         self.lanes: dict[tuple[str, str, int], Lane] = {}
         self.clients: dict[str, ClientLane] = {}
         self.faults: list[tuple[int, str]] = []
+        self.drops: dict[str, list[tuple[int, DropReason, int]]] = {}
         self._holders: dict[tuple[str, str, IPAddress], Lane] = {}
         self._world: World | None = None
         self._seen_drops: set[tuple[str, str, str]] = set()
@@ -125,6 +134,8 @@ class Recording:
                 self.lanes[host.name, virtual_host.interface, virtual_host.vhid] = lane
                 for address in virtual_host.addresses:
                     self._holders[host.name, virtual_host.interface, address.ip] = lane
+        for segment in world.segments.values():
+            segment.add_sender_tap(self._see)
         for client in world.scenario.clients:
             self.clients[client.name] = ClientLane(name=client.name, target=str(client.target))
 
@@ -202,7 +213,8 @@ class Recording:
             if name == host.name:
                 _change(lane.states, at, None if new is None or new is State.INIT else new.value)
                 names = [State.INIT.value if state is None else state.value for state in (old, new)]
-                lane.sentences.append((at, " -> ".join(names)))
+                if names[0] != names[1]:
+                    lane.sentences.append((at, " -> ".join(names)))
 
     def happened(self, at: int, fault: Fault) -> None:
         """Take note; see `carpsim.world.WorldWatcher`.
@@ -233,6 +245,7 @@ class Recording:
 
     def _take_report(self, host: Host, report: Report, now: int) -> None:
         if isinstance(report, PacketDropped):
+            self.drops.setdefault(host.name, []).append((now, report.reason, report.count))
             once = (host.name, report.reason.name, str(report.source))
             if once in self._seen_drops:
                 return
@@ -242,6 +255,25 @@ class Recording:
             if name == host.name and vhid in {None, number}:
                 lane.sentences.append((now, explain(report)))
                 return
+
+    def _see(self, at: int, label: str, frame: Frame) -> None:
+        """Take note of what leaves a host; a ucarp says nothing else of what it does."""
+        host, _, interface = label.partition(":")
+        if host not in self.world.hosts:
+            return
+        is_ucarp = not isinstance(self.world.hosts[host], Host)
+        packet = frame.advertisement(interface)
+        if isinstance(packet, PacketReceived):
+            said = parse(packet.payload)
+            lane = self.lanes[host, interface, said.vhid]
+            lane.said.append((at, said))
+            if is_ucarp:
+                lane.advertisements.append(at)
+        elif is_ucarp:
+            message = frame.neighbour_message
+            for (name, place, _), lane in self.lanes.items():
+                if (name, place) == (host, interface) and message is not None and message.is_gratuitous:
+                    lane.announcements.append(at)
 
     def _owner_of(self, mac: bytes) -> str:
         for settings in self.world.scenario.hosts:

@@ -4,8 +4,9 @@ import html
 import json
 from collections.abc import Sequence
 from importlib.resources import files
-from typing import Final, Protocol, TypeAlias
+from typing import Final, TypeAlias
 
+from carpsim.checks.verdict import Verdict, span
 from carpsim.recording import ClientLane, Lane, Recording, Span
 from carpsim.trace import RELEASE
 from triocarp.core.timing import SECOND
@@ -17,31 +18,7 @@ _TITLE: Final = "{{title}}"
 _DATA: Final = "{{data}}"
 
 
-class Judged(Protocol):
-    """What a check found, as a report shows it."""
-
-    @property
-    def check(self) -> str:
-        """Its name."""
-        ...
-
-    @property
-    def held(self) -> bool:
-        """Whether what it checks was always so."""
-        ...
-
-    @property
-    def formula(self) -> str:
-        """Its bound, as a formula with the numbers of this run."""
-        ...
-
-    @property
-    def sentence(self) -> str:
-        """What happened: the violation, or how near it came."""
-        ...
-
-
-def render(recording: Recording, verdicts: Sequence[Judged] = ()) -> str:
+def render(recording: Recording, verdicts: Sequence[Verdict] = ()) -> str:
     """Return the page of a run that has ended.
 
     Args:
@@ -59,7 +36,15 @@ def render(recording: Recording, verdicts: Sequence[Judged] = ()) -> str:
         "clients": [_client(client) for client in recording.clients.values()],
         "faults": [[_seconds(at), words] for at, words in recording.faults],
         "verdicts": [
-            {"check": one.check, "held": one.held, "formula": one.formula, "sentence": one.sentence}
+            {
+                "check": one.check,
+                "held": one.held,
+                "judged": one.judged,
+                "formula": one.formula,
+                "margin": None if one.margin is None else span(one.margin),
+                "sentence": one.sentence,
+                "ucarp": "" if one.on_ucarp is None else str(one.on_ucarp),
+            }
             for one in verdicts
         ],
     }

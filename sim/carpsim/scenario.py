@@ -82,7 +82,8 @@ class HostSettings:
         name: no two hosts or clients have the same.
         config: of its node.
         segments: the segment of each interface, by the interface's name.
-        gateways: the routers behind which everybody else is, by the interface's name; one of a family at most.
+        default_routers: the routers behind which everybody else is, by the interface's name;
+            one of a family at most.
         start: the instant at which its daemon starts.
         clock_origin: what its clock reads at the beginning of the world.
         drift_ppm: how many millionths its clock is faster than the world.
@@ -94,7 +95,7 @@ class HostSettings:
     name: str
     config: NodeConfig
     segments: Mapping[str, str] = field(default_factory=lambda: {ETH0: LAN})
-    gateways: Mapping[str, tuple[IPAddress, ...]] = field(default_factory=dict[str, tuple[IPAddress, ...]])
+    default_routers: Mapping[str, tuple[IPAddress, ...]] = field(default_factory=dict[str, tuple[IPAddress, ...]])
     start: int = 0
     clock_origin: int = 0
     drift_ppm: int = 0

@@ -31,7 +31,7 @@
 
 import contextlib
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeAlias, TypeVar, final
@@ -40,10 +40,19 @@ from carpsim.adversary import NAME as ADVERSARY
 from carpsim.checks import CHECKS
 from carpsim.duration_text import write_duration
 from carpsim.expectation import EXPECTATIONS, Expectation
-from carpsim.faults import FAULTS, Fault, Stop
+from carpsim.expectation import OF_CARPD as EXPECTATIONS_OF_CARPD
+from carpsim.faults import FAULTS, Fault, KernelErrors, Stop
+from carpsim.faults import OF_CARPD as FAULTS_OF_CARPD
 from carpsim.mistakes import Mistakes, ScenarioError, UnreadableError
 from carpsim.randomness import stream
-from carpsim.scenario import ClientSettings, HostSettings, Scenario, SegmentSettings, UcarpSettings
+from carpsim.scenario import (
+    ClientSettings,
+    HostSettings,
+    RouterSettings,
+    Scenario,
+    SegmentSettings,
+    UcarpSettings,
+)
 from carpsim.scenario_hosts import (
     DAEMON,
     DAEMONS,
@@ -76,7 +85,7 @@ RATE_KEYS: Final = ("every", "first", "last")
 """Keys of a fault that happens again and again: how much time from one to the next, the first one's instant (one
 drawn time from the beginning, if it is not told), and that after which there is none."""
 
-TABLES: Final = (GROUP, "segment", "host", "client", "fault", "expect")
+TABLES: Final = (GROUP, "segment", "router", "host", "client", "fault", "expect")
 TOP: Final = Table(
     Scenario,
     apart=frozenset({"segments", "hosts", "routers", "clients", "faults", "expectations"}),
@@ -85,6 +94,7 @@ TOP: Final = Table(
 """What stands before the first table."""
 
 SEGMENT_TABLE: Final = Table(SegmentSettings, apart=frozenset({"name"}))
+ROUTER_TABLE: Final = Table(RouterSettings, apart=frozenset({"name"}))
 CLIENT_TABLE: Final = Table(ClientSettings, apart=frozenset({"name"}))
 FAULT: Final = Choice(
     {
@@ -288,9 +298,11 @@ class _Reader:
         segments = self._segments()
         segment_names = tuple(segment.name for segment in segments)
         hosts = self._hosts(segment_names)
+        routers = self._routers(segment_names)
         clients = self._clients(hosts, segment_names)
         names = {
             "host": [*self._told_table("host")],
+            "router": [*self._told_table("router")],
             "client": [*self._told_table("client")],
             "segment": [*segment_names],
         }
@@ -306,6 +318,7 @@ class _Reader:
             **top,
             segments=segments,
             hosts=hosts,
+            routers=routers,
             clients=clients,
             faults=faults,
             expectations=expectations,
@@ -379,8 +392,21 @@ class _Reader:
             others = [reader for other in made if other is not maker for reader in other.readers]
             for reader in maker.readers:
                 reader.complete_peers(others)
+        self._with_ucarp = {maker.name for maker in made if isinstance(maker, _UcarpMaker)}
         found = [self._quietly(maker.make, segments[0]) for maker in made]
         return tuple(host for host in found if host is not None)
+
+    def _routers(self, segments: tuple[str, ...]) -> tuple[RouterSettings, ...]:
+        found: list[RouterSettings] = []
+        for name, told, place in self._named("router"):
+            values = self._quietly(ROUTER_TABLE.values, told, place, self._mistakes)
+            if values is None:
+                continue
+            for segment in values["ports"]:
+                if segment not in segments:
+                    self._mistakes.wrong_word((*place, "ports", segment), segment, segments)
+            found.append(RouterSettings(name=name, **values))
+        return tuple(found)
 
     def _taken(self) -> frozenset[IPAddress]:
         def tables() -> Iterator[Mapping[str, Json]]:
@@ -440,9 +466,12 @@ class _Reader:
     # Who names whom.
 
     def _check_names(self, names: Mapping[str, list[str]], hosts: Hosts) -> None:
-        for name in names["client"]:
-            if name in names["host"]:
-                self._mistakes.add(("client", name), f"expected a name that no host has; there is [host.{name}]")
+        for key, others in (("client", ("host",)), ("router", ("host", "client"))):
+            for name in names[key]:
+                for other in others:
+                    if name in names[other]:
+                        there_is = f"expected a name that no {other} has; there is [{other}.{name}]"
+                        self._mistakes.add((key, name), there_is)
         for host in hosts:
             for interface, segment in host.segments.items():
                 if segment not in names["segment"]:
@@ -463,7 +492,7 @@ class _Reader:
         hosts: Hosts,
     ) -> None:
         """Take note of names that nobody has, whatever else is wrong with a table."""
-        stations = [*names["host"], *names["client"], ADVERSARY]
+        stations = [*names["host"], *names["client"], *names["router"], ADVERSARY]
         known = {
             "host": names["host"],
             "hosts": names["host"],
@@ -485,6 +514,24 @@ class _Reader:
                 if host.name == told.get("host") and interface not in host.segments:
                     self._mistakes.wrong_word((*place, "interface"), interface, host.segments)
 
+    def _check_daemon(self, table: Table, told: Mapping[str, Json], place: Place, names: Iterable[str]) -> None:
+        """Take note of what is asked of a ucarp that only a carpd can do."""
+        host = told.get("host")
+        if host not in self._with_ucarp:
+            return
+        if table.cls in {*FAULTS_OF_CARPD, *EXPECTATIONS_OF_CARPD}:
+            with_carpd = [name for name in names if name not in self._with_ucarp]
+            there_are = f"there are: {', '.join(with_carpd)}" if with_carpd else "there is none"
+            self._mistakes.wrong(
+                (*place, "host"), host, f"a host that runs carpd, and this one runs ucarp; {there_are}"
+            )
+        if table.cls is KernelErrors and told.get("call", "send") in {"hold", "release"}:
+            accepted = f"send, because {host} runs ucarp, whose scripts put and take its address"
+            self._mistakes.wrong((*place, "call"), told["call"], accepted)
+        for key in (CONFIG, "failover_group"):
+            if key in told and key in {*table.keys, *table.also}:
+                self._mistakes.add((*place, key), f"expected no such key, because {host} runs ucarp")
+
     # What happens.
 
     def _faults(self, names: Mapping[str, list[str]], hosts: Hosts) -> tuple[Fault, ...]:
@@ -493,6 +540,7 @@ class _Reader:
             table = self._quietly(FAULT.table, told, place, self._mistakes)
             if table is not None:
                 self._check_references(table, told, place, names, hosts)
+                self._check_daemon(table, told, place, names["host"])
                 faults = self._quietly(list, self._fault(table, told, place))
                 found += faults or ()
         return tuple(found)
@@ -571,6 +619,7 @@ class _Reader:
             if table is None:
                 continue
             self._check_references(table, told, place, names, ())
+            self._check_daemon(table, told, place, names["host"])
             expectation: Expectation | None = self._quietly(EXPECTATION.read, told, place, self._mistakes)
             if expectation is not None:
                 found.append(expectation)
@@ -607,6 +656,8 @@ class _Writer:
         if scenario.segments != (SegmentSettings(),):
             for segment in scenario.segments:
                 yield from _table(f"segment.{_name(segment.name)}", SEGMENT_TABLE.write(segment))
+        for router in scenario.routers:
+            yield from _table(f"router.{_name(router.name)}", ROUTER_TABLE.write(router))
         yield from self._hosts()
         for client in scenario.clients:
             yield from _table(f"client.{_name(client.name)}", CLIENT_TABLE.write(client))

@@ -35,19 +35,25 @@ NUMBERS: Final[Mapping[str, tuple[int, int]]] = {
     "at_most": (0, 10**9),
     "bandwidth": (0, 10**12),
     "count": (1, 10**6),
+    "demotion": (0, 255),
     "drift_ppm": (-500_000, 500_000),
+    "length": (0, 36),
+    "priority": (1, 255),
     "questions": (1, 100),
     "queue": (0, 10**9),
     "rate": (1, 10**6),
     "seed": (0, 2**63 - 1),
+    "ttl": (0, 255),
+    "version": (0, 15),
     "vhid": (1, 255),
+    "vrrp": (2, 3),
 }
 """Fields that are whole numbers and no durations, with the least and the most."""
 
 _SIGNED: Final = ("by", "wall_offset")  # durations that may be less than nothing
 _SOME: Final = ("interval",)  # durations that may not be nothing: it would be repeated without end
 _WORDS: Final = {"call": ("send", "hold", "release")}
-_ORDERED: Final = (("least", "most"), ("least", "mean"), ("at_least", "at_most"))
+_ORDERED: Final = (("least", "most"), ("least", "mean"), ("at_least", "at_most"), ("since", "until"))
 
 
 _KINDS: Final[dict[type[Any], Mapping[str, "Kind"]]] = {}

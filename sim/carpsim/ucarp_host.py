@@ -71,6 +71,9 @@ WAKE_UP: Final = Uniform(10_000, 150_000)
 SCRIPT: Final = Script(duration=Uniform(2 * MILLISECOND, 6 * MILLISECOND))
 """A script that runs ``ip address``."""
 
+REAPING: Final = Uniform(300_000, 2 * MILLISECOND)
+"""From what a script does to the end of the script, as its parent sees it."""
+
 LINK_LOSS_SLEEP: Final = 10 * SECOND
 SWITCH_OVER_SLEEP: Final = 3 * SECOND
 
@@ -447,7 +450,7 @@ class UcarpHost:
         options = self.options
         self._counter = advertisement.counter
         theirs = advertisement.advbase_s, advertisement.advskew
-        ours = options.advbase_s, self._effective_skew
+        ours = options.advbase_s, self.effective_skew
         if self.state is State.MASTER:
             # The same settings: the address decides, whose last octet is the first one of a little-endian machine.
             is_lower = source.packed[::-1] < options.source.packed[::-1]
@@ -470,8 +473,9 @@ class UcarpHost:
         """Run a script, whose end the process waits for."""
         duration = self.scripts[hook].duration.draw(self._script_rng)
         if not chance(self._script_rng, self.scripts[hook].failure):
-            self._engine.after(duration, self._finish_script, self._boots, hook)
-        yield _Wait(duration)
+            end = self.clock.instant(self.clock.read(self._engine.now) + duration)
+            self._engine.at(end, self._finish_script, self._boots, hook)
+        yield _Wait(duration + REAPING.draw(self._timing_rng))
 
     # What it reads, and when.
 
@@ -515,7 +519,7 @@ class UcarpHost:
             now: the instant of its wall clock from which it counts.
         """
         options = self.options
-        skew = self._effective_skew
+        skew = self.effective_skew
         if self._counter is None:
             counter = self._rng.getrandbits(64)
         else:
@@ -599,7 +603,7 @@ class UcarpHost:
         )
 
     @property
-    def _effective_skew(self) -> int:
+    def effective_skew(self) -> int:
         """Its advskew, which is worse while it cannot send."""
         skew = self.options.advskew
         return max(skew, _SUPPRESSED_SKEW) if self._suppressed else skew

@@ -252,6 +252,8 @@ class DrivenHost:
         number = next(iter(config.sources.values())).packed[-1]
         self.network = HostNetwork(engine, name=f"host-{number}", observe=changes.put, listen=self.packets.put)
         self.network.watch(config.interface, config.addresses if config.manages_addresses else ())
+        if config.routing is not None:
+            self.network.route(config.interface, config.addresses, config.routing)
         self.network.add_interface(config.interface, segment, bytes((2, 0, 0, 0, 0, number)))
         hooks = hooks or VirtualHooks()
         ports = Ports(frames=self.network, addresses=self.network, hooks=hooks, reports=reports)

@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from typing import Protocol, final
 
 from carpsim.adversary import NAME as ADVERSARY
-from carpsim.adversary import Adversary, Attack
+from carpsim.adversary import Adversary
 from carpsim.client import Answer, Client
 from carpsim.clock import HostClock
 from carpsim.engine import Engine
-from carpsim.faults import Fault
+from carpsim.faults import Attack, Fault
 from carpsim.host import Host, Machine, Watcher
 from carpsim.loop import EngineLoop, LoopFactory
 from carpsim.router import Router
@@ -191,7 +191,7 @@ class World:
             loop=self._loop,
         )
         for place, (interface, segment) in enumerate(settings.segments.items()):
-            gateways = settings.gateways.get(interface, ())
+            gateways = settings.default_routers.get(interface, ())
             host.network.add_interface(interface, self.segments[segment], _mac(number, place), gateways=gateways)
             for address in settings.own_addresses.get(interface, ()):
                 host.network.put_address(interface, address)

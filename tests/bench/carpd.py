@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.bench.settings import Settings
+    from triocarp.core import IPAddress
     from triocarp.lab import Host
 
 DEAD_RATIO = 3
@@ -47,7 +48,7 @@ class Carpd:
         """See `Implementation.commands`: ucarp's options where they can say it, and a file for the rest."""
         program = [sys.executable, "-m", "triocarp.daemon"]
         if settings.virtual_hosts == 1 and not settings.sealed:
-            options = ucarp_options(host, settings, directory, group.VHID)
+            options = ucarp_options(host.ip.ip, settings, directory, group.VHID)
             return [[*program, *options, f"--prefix-length={group.PREFIX_LENGTH}", "--facility=none"]]
         return [[*program, f"--config={_configuration(host, settings, directory)}"]]
 
@@ -73,11 +74,11 @@ def _configuration(host: Host, settings: Settings, directory: Path) -> Path:
     return path
 
 
-def ucarp_options(host: Host, settings: Settings, directory: Path, vhid: int) -> list[str]:
+def ucarp_options(source: IPAddress, settings: Settings, directory: Path, vhid: int) -> list[str]:
     """Return the options that ucarp and carpd have in common, and write the password that they name."""
     return [
         f"--interface={INTERFACE}",
-        f"--srcip={host.ip.ip}",
+        f"--srcip={source}",
         f"--vhid={vhid}",
         f"--passfile={_password(directory)}",
         f"--addr={settings.shares[vhid]}",

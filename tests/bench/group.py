@@ -31,7 +31,7 @@ _START_MS: Final = 600
 ATTACKER: Final = bytes.fromhex("066600000001")
 """The MAC of who sends what no member of the group has sent: far too much of it to be recorded."""
 
-_ADVERTISEMENTS_AND_ARP: Final = (
+ADVERTISEMENTS_AND_ARP: Final = (
     (0x28, 0, 0, 6),  # the sender's first two bytes
     (0x15, 6, 0, int.from_bytes(ATTACKER[:2])),
     (0x28, 0, 0, 12),  # the ethertype
@@ -129,7 +129,7 @@ class Group:
             self.client = self.lan.add_host("client", f"10.0.0.9/{PREFIX_LENGTH}")
             hosts = [server.host for server in self.servers]
             self.holders = stack.enter_context(Holders(hosts, VIRTUAL_ADDRESS))
-            self.capture = stack.enter_context(self.lan.capture(_ADVERTISEMENTS_AND_ARP))
+            self.capture = stack.enter_context(self.lan.capture(ADVERTISEMENTS_AND_ARP))
             lane.release()
             self._resources = stack.pop_all()
 

@@ -55,7 +55,7 @@ class Ucarp:
         return [
             [
                 program("ucarp") or "ucarp",
-                *ucarp_options(host, settings, directory, vhid),
+                *ucarp_options(host.ip.ip, settings, directory, vhid),
                 *(f"--{name}={directory / name}" for name in scripts),
                 "--shutdown",
                 "--facility=none",

@@ -136,6 +136,7 @@ def virtual_hosts(draw: st.DrawFn, vhid: int) -> VirtualHostConfig:
     openbsd = dialect.covers_link_layer_address
     preempt = draw(st.booleans())
     sealing = draw(st.sampled_from(Sealing))
+    routed = draw(st.booleans())
     return VirtualHostConfig(
         interface=f"{draw(NAMES)}{vhid}",
         vhid=vhid,
@@ -166,9 +167,13 @@ def virtual_hosts(draw: st.DrawFn, vhid: int) -> VirtualHostConfig:
         flap_damping=draw(st.none() | st.builds(FlapDamping, losses=st.integers(1, 9))),
         neutral=draw(st.booleans()),
         ignore_carrier=draw(st.booleans()),
-        manages_addresses=draw(st.booleans()),
+        manages_addresses=routed or draw(st.booleans()),
         up_hook=draw(st.booleans()),
         down_hook=draw(st.booleans()),
+        routing_table=vhid if routed else 0,
+        rule_priority=draw(st.none() | st.integers(0, 9)) if routed else None,
+        routing_prefix_length=draw(st.none() | st.integers(1, 32)) if routed else None,
+        gateways=draw(st.sampled_from([(), (IPv4Address("10.0.0.254"),)])) if routed else (),
         announce_after=draw(st.lists(st.integers(1, 9)).map(tuple)),
         announce_refresh=draw(DURATIONS),
         announces_router=draw(st.booleans()),

@@ -170,6 +170,16 @@ def test_address_that_vanishes_now_and_then_is_always_restored() -> None:
         assert machine.remove_address() == RESTORED
 
 
+def test_vanishings_of_long_ago_do_not_hide_new_ones() -> None:
+    """However often it vanished now and then before, the sixth time within ten seconds is one too many."""
+    machine = Machine.master()
+    for wait in (11 * SECOND, 11 * SECOND, *[SECOND] * 4):
+        machine.run_for(wait)
+        assert machine.remove_address() == RESTORED
+    machine.run_for(SECOND)
+    assert machine.remove_address()[0] == FAILS
+
+
 def test_address_that_cannot_be_restored_is_given_up() -> None:
     """When putting it back fails, the host steps down; nothing is announced."""
     machine = Machine.master()

@@ -30,7 +30,7 @@ from triocarp.core.sealed_counter import WINDOW_LIMIT
 from triocarp.core.timing import SECOND
 from triocarp.core.virtual_host_problems import DURATION_LIMIT
 
-from .wire import DUAL, OWN, OWN6, PEER, PEER6, PLAIN, VIRTUAL, VIRTUAL6, keyring_of, speaking
+from .wire import DUAL, OWN, OWN6, PEER, PEER6, PLAIN, THIRD, VIRTUAL, VIRTUAL6, keyring_of, speaking
 
 NUMBER = "a number from {} to 255"
 HOST_ADDRESS = "an address that a host can have"
@@ -85,8 +85,9 @@ def test_settings_that_read_as_a_goodbye_are_refused() -> None:
 @pytest.mark.parametrize("length", [0, 21])
 def test_password_of_wrong_length_is_refused(length: int) -> None:
     """A password has 1 to 20 bytes; the problem tells the length and nothing else."""
-    ((setting, value, _),) = problems(password=b"x" * length)
-    assert (setting, value) == ("password", f"of {length} bytes")
+    accepted = "1 to 20 bytes (ucarp and BSD ifconfig: 19 at most)"
+    for setting in ("password", "other_password"):
+        assert problems(**{setting: b"x" * length}) == [(setting, f"of {length} bytes", accepted)]
 
 
 @pytest.mark.parametrize("length", [1, 19, 20])
@@ -337,8 +338,8 @@ def test_source_needs_a_peer_of_its_family(dialect: Dialect) -> None:
         assert not settings_at_fault(PLAIN, transport=Transport.UNICAST, peers=(PEER,))
         return
     replace(UNICAST, dialect=dialect)
-    ((setting, value, accepted),) = problems(UNICAST, dialect=dialect, peers=(PEER,))
-    assert (setting, value) == ("peers", str(PEER))
+    ((setting, value, accepted),) = problems(UNICAST, dialect=dialect, peers=(PEER, THIRD))
+    assert (setting, value) == ("peers", f"{PEER}, {THIRD}")
     assert accepted == "one of IPv6 as well, since there is a source of it: nobody would be heard over it"
 
 
@@ -395,8 +396,9 @@ def test_preempt_delay_needs_preempt() -> None:
 @pytest.mark.parametrize("wrong", [{"losses": 0}, {"within": 0}, {"hold_down": 0}])
 def test_flap_damping_of_nothing_is_refused(wrong: dict[str, int]) -> None:
     """Each of its numbers is above 0."""
-    ((setting, _, accepted),) = problems(flap_damping=FlapDamping(**wrong))
-    assert (setting, accepted) == ("flap_damping", "numbers above 0")
+    damping = FlapDamping(**wrong)
+    value = f"{damping.losses} within {damping.within}, hold-down {damping.hold_down}"
+    assert problems(flap_damping=damping) == [("flap_damping", value, "numbers above 0")]
     replace(PLAIN, flap_damping=FlapDamping(losses=1, within=1, hold_down=1))
 
 

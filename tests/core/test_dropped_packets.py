@@ -123,6 +123,25 @@ def test_packet_for_nobody_is_counted_with_the_node(event: Event, reason: DropRe
     assert (1, {reason: 1}) == (machine.node.statistics.received, dict(machine.node.statistics.dropped))
 
 
+@pytest.mark.parametrize(
+    ("name", "vhid"),
+    [
+        ("unknown VHID", 8),
+        ("VHID 0", 0),
+        ("bad checksum for an unknown VHID", 8),
+        ("VRRP with another number", 8),
+        ("other interface", None),
+        ("truncated", None),
+        ("a fragment", None),
+    ],
+)
+def test_packet_for_nobody_is_told_with_the_number_that_it_names(name: str, vhid: int | None) -> None:
+    """Somebody may have mistyped it; where the packet cannot be read there is none."""
+    machine = Machine.listening(PLAIN)
+    machine.feed(NOBODYS[name][0])
+    assert [report.vhid for report in machine.reports(PacketDropped)] == [vhid]
+
+
 @pytest.mark.parametrize("source", [IPv4Address("0.0.0.0"), VIRTUAL_ADDRESS.ip])  # noqa: S104 - nothing is bound
 def test_odd_sources_are_accepted(source: IPv4Address) -> None:
     """FreeBSD advertises from 0.0.0.0, OpenBSD from the virtual address (9.4 row 11)."""

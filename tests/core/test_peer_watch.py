@@ -80,6 +80,32 @@ def test_one_last_word_is_no_second_master() -> None:
     assert machine.statistics.two_masters == 0
 
 
+def test_words_that_come_together_prove_nothing() -> None:
+    """Two hosts that take over at one goodbye speak at once, and then one yields; half an interval is a master."""
+    machine = Machine.master(OURS)
+    interval = SECOND + 100 * SECOND // 256
+    hear(machine, *[WORSE] * 5, apart=SECOND // 1000)
+    assert machine.reports(TwoMasters) == []
+    assert machine.reports(OneWaySuspected) == []
+    first = machine.now - 4 * SECOND // 1000
+    machine.run_for(first + interval // 2 - machine.now - 1)
+    assert "two masters" not in machine.feed(WORSE.advertises())
+    done = machine.feed(WORSE.advertises(), after=1)
+    assert (done.count("two masters"), done.count("one way")) == (1, 0)
+    assert machine.reports(TwoMasters)[-1].since == first
+    machine.run_for(interval)
+    assert machine.feed(WORSE.advertises()).count("one way") == 1
+
+
+def test_master_that_slept_calls_nobody_deaf() -> None:
+    """Who took over in our sleep said much while we said nothing; a ucarp reads up to a second late and yields."""
+    machine = Machine.master(OURS)
+    machine.now += 2 * SECOND
+    hear(machine, *[WORSE] * 5, apart=SECOND // 100_000)
+    hear(machine, WORSE, apart=SECOND)
+    assert machine.reports(OneWaySuspected) == []
+
+
 def test_goodbye_ends_it() -> None:
     """A rival that leaves says so; a goodbye of one that was heard once, or never, ends nothing."""
     machine = Machine.master(OURS)
@@ -87,7 +113,7 @@ def test_goodbye_ends_it() -> None:
     hear(machine, WORSE)
     machine.feed(WORSE.leaves())
     assert machine.reports(TwoMasters) == []
-    hear(machine, WORSE, WORSE)
+    hear(machine, WORSE, WORSE, apart=SECOND)
     heard = machine.now
     assert machine.feed(WORSE.leaves(), after=1)[0] == "two masters no more"
     assert machine.reports(TwoMasters)[-1].until == heard + 1
@@ -97,7 +123,7 @@ def test_goodbye_ends_it() -> None:
 def test_leaving_ends_it(link: Link) -> None:
     """When we are no longer master there are no two, whatever the other one does."""
     machine = Machine.master(OURS)
-    hear(machine, WORSE, WORSE)
+    hear(machine, WORSE, WORSE, apart=SECOND)
     done = machine.link(link) if link is Link.DOWN else machine.feed(Peer(advskew=1).advertises())
     assert "two masters no more" in done
     assert machine.reports(TwoMasters)[-1].until == machine.now
@@ -193,6 +219,24 @@ def test_third_master_begins_anew() -> None:
     assert hear(machine, A, B, C, A, B, C, A, B, C) == []
 
 
+def test_last_words_are_no_turns() -> None:
+    """B preempts A, which has just taken over, and A says its last word: only B goes on."""
+    machine = Machine.listening(OURS)
+    assert hear(machine, B, A, apart=3 * SECOND) == []
+    assert hear(machine, B, A, apart=SECOND // 1000) == []
+    assert hear(machine, *[B] * 9, apart=SECOND) == []
+    assert machine.statistics.two_masters == 0
+
+
+def test_turns_of_two_that_go_on_are_told_however_close_they_are() -> None:
+    """B speaks a millisecond after A, each time: it is no answer of B's when A speaks after it, as well."""
+    machine = Machine.listening(OURS)
+    done = [hear(machine, A, apart=SECOND) + hear(machine, B, apart=SECOND // 1000) for _ in range(4)]
+    assert done[:2] == [[], []]
+    assert done[2] == ["two masters"]
+    assert done[3] == []
+
+
 @pytest.mark.parametrize("link", [Link.UP, Link.DOWN])
 def test_backup_that_hears_nobody_any_more_tells_the_end(link: Link) -> None:
     """When both fall silent, or the link is lost, the end is told with the instant of the last advertisement."""
@@ -217,7 +261,7 @@ def test_two_masters_over_ipv6_are_told_by_a_master() -> None:
     """A rival is named by the address over which it was heard."""
     machine = Machine.master(replace(DUAL, advskew=50))
     peer = Peer.of(machine.configs[0], IPv6Address("fe80::9"), advskew=100)
-    hear(machine, peer, peer)
+    hear(machine, peer, peer, apart=SECOND)
     assert [report.peer for report in machine.reports(TwoMasters)] == [peer.source]
 
 
@@ -306,11 +350,31 @@ def test_who_comes_back_long_after_was_not_on_its_way() -> None:
     assert "two masters" in machine.feed(peer.advertises(), after=INTERVAL)
 
 
+def test_third_host_beside_a_new_master_was_not_on_its_way() -> None:
+    """Only the one that was replaced may say a last word: two advertisements of anybody else are two masters."""
+    machine, _ = preempting(dual=False)
+    assert hear(machine, *[replace(WORSE, source=A.source)] * 2, apart=SECOND // 10) == ["two masters"]
+
+
+def test_rival_that_left_wakes_nobody() -> None:
+    """After its goodbye the host waits for its own next advertisements, and not for the rival's silence."""
+    machine = Machine.master(OURS)
+    hear(machine, WORSE)
+    machine.feed(WORSE.leaves())
+    machine.run_for(SECOND)
+    woken: list[int] = []
+    while len(woken) < 5:
+        assert machine.node.deadline is not None
+        woken.append(machine.node.deadline)
+        machine.run_until(machine.node.deadline)
+    assert woken == [woken[0] + count * OURS.interval for count in range(5)]
+
+
 @pytest.mark.parametrize("yields", [False, True])
 def test_end_is_when_the_rival_was_heard_last(yields: bool) -> None:
     """Not when we leave, or yield to a third: it may have yielded long before."""
     machine = Machine.master(OURS)
-    hear(machine, WORSE, WORSE)
+    hear(machine, WORSE, WORSE, apart=SECOND)
     heard = machine.now
     machine.run_for(SECOND)
     if yields:
@@ -350,6 +414,16 @@ def test_backup_tells_once_of_two_masters_of_both_families() -> None:
     assert machine.statistics.two_masters == 1
 
 
+def test_backup_counts_how_often_there_were_two_masters() -> None:
+    """Each time anew, and each report says of which virtual host it is."""
+    machine = Machine.listening(OURS)
+    for times in (1, 2):
+        assert hear(machine, A, B, A, B, A) == ["two masters"]
+        assert hear(machine, *[A] * 5, apart=SECOND) == ["two masters no more"]
+        assert machine.statistics.two_masters == times
+    assert {(report.interface, report.vhid) for report in machine.reports(TwoMasters)} == {("eth0", 7)}
+
+
 def test_family_that_falls_silent_does_not_hide_the_end() -> None:
     """Turns of a family over which nothing is heard any more are over."""
     machine = Machine.listening(DUAL)
@@ -361,6 +435,7 @@ def test_memory_is_bounded() -> None:
     """Whoever has the password may claim any number of addresses: only so many are followed, or counted."""
     machine = Machine.master(OURS)
     for _ in range(2):
+        machine.run_for(SECOND)
         for number in range(200):
             machine.feed(replace(WORSE, source=IPv4Address("10.9.0.0") + number).advertises())
     assert len(machine.reports(TwoMasters)) == RIVALS_MAX

@@ -5,7 +5,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 
-from triocarp.core import FREEBSD, OPENBSD, UCARP, DemotionRequested, FlapDamping, State
+from triocarp.core import FREEBSD, OPENBSD, UCARP, DemotionRequested, FlapDamping, Noticed, State, StateChanged
 from triocarp.core.flap_damping import FlapDamper
 from triocarp.core.listening import FOLLOWED_MAX
 from triocarp.core.timing import SECOND
@@ -144,6 +144,13 @@ def test_openbsd_does_not_take_over_from_one_that_is_as_demoted() -> None:
         assert done[:1] == [PREEMPTS][:preempts]
 
 
+def test_preempting_host_names_whom_it_preempts() -> None:
+    """Whoever reads the log learns who was master before."""
+    machine = Machine.listening(replace(PLAIN, preempt=True))
+    assert hear(machine, WORSE, 1)[0] == PREEMPTS
+    assert machine.reports(StateChanged)[-1].peer == WORSE.source
+
+
 def lose_often(machine: Machine, times: int) -> list[str]:
     """Lose mastership to a better host and take it back, some times."""
     done: list[str] = []
@@ -161,6 +168,8 @@ def test_host_that_keeps_losing_stops_preempting() -> None:
     done = machine.feed(BETTER.advertises(), after=SECOND)
     lost_at = machine.now
     assert done == [YIELDS, "release", "advertise", "notice: FLAPPING"]
+    (told,) = machine.reports(Noticed)
+    assert (told.peer, told.detail) == (BETTER.source, "300 s")
     while machine.now < lost_at + 299 * SECOND:
         assert hear(machine, WORSE, 1) == []
     assert hear(machine, WORSE, 1)[0] == PREEMPTS

@@ -5,7 +5,19 @@ from ipaddress import IPv4Address, IPv4Interface
 
 import pytest
 
-from triocarp.core import Notice, Noticed, PortFailure, State, Transport
+from triocarp.core import (
+    Effect,
+    EffectFailed,
+    Event,
+    Notice,
+    Noticed,
+    PortFailure,
+    Runner,
+    State,
+    StopRequested,
+    TimerExpired,
+    Transport,
+)
 from triocarp.core.timing import SECOND
 
 from .hosts import PLAIN, Machine, Peer
@@ -162,6 +174,39 @@ def test_what_is_withheld_is_told() -> None:
     machine.record.failing = {"goodbye 10.0.0.9"}
     assert machine.run_for(SECOND) == ["release", "goodbye failed", "goodbye", "notice: SEND_FAILED", "stopped"]
     assert (machine.statistics.advertisements_sent, machine.statistics.send_errors) == (3, 1)
+
+
+class Told:
+    """A journal that keeps the failures."""
+
+    def __init__(self) -> None:
+        self.failures: list[tuple[PortFailure, str]] = []
+
+    def record(self, at: int, event: Event, effects: tuple[Effect, ...]) -> None:
+        """Take note of one event."""
+        del at, effects
+        if isinstance(event, EffectFailed):
+            self.failures.append((event.failure, event.detail))
+
+
+def test_journal_tells_why_we_did_not_do_it() -> None:
+    """These failures are ours, and no operator is told of them; who reads the journal finds the reason in it."""
+    machine, told = Machine.master(), Told()
+    ports = replace(machine.record.ports, journal=told)
+    machine.record.failing = {"release"}
+    Runner(machine.node, ports).feed(StopRequested(), machine.now)
+    assert told.failures[1:] == [(PortFailure.WITHHELD, "not sent, because what it rests on has failed")]
+    machine, told.failures = Machine.listening(PLAIN), []
+    Runner(machine.node, ports, clock=lambda: 6_500_000_000).feed(TimerExpired(), 3 * SECOND)
+    assert told.failures[0] == (PortFailure.TOO_LATE, "decided 3.500 s ago")
+
+
+def test_with_a_clock_time_never_runs_backwards() -> None:
+    """An instant before what was fed already counts as that: a driver may have looked at its clock too early."""
+    machine = Machine.listening(PLAIN)
+    machine.feed(Peer().advertises(), after=SECOND)
+    machine.runner.feed(Peer(advskew=1).advertises(), SECOND - 1)
+    assert machine.node.deadline == 4 * SECOND
 
 
 def test_failing_group_counts_what_was_withheld_from_its_other_members() -> None:

@@ -578,6 +578,13 @@ def test_seal_of_either_password_is_genuine() -> None:
     assert host.node.virtual_hosts["eth0", 7].seals_seen == {SealVerdict.GENUINE: 2}
 
 
+def test_observed_host_with_the_other_password_is_told_of() -> None:
+    """A seal that proves nothing is no reason to forget which password an advertisement was signed with."""
+    host = Host.listening(replace(OBSERVED, other_password=OTHER_PASSWORD))
+    effects = host.hear(Heard(config=replace(OBSERVED, password=OTHER_PASSWORD), counter=1), after=SECOND)
+    assert notices_in(effects) == [(Notice.OTHER_PASSWORD, PEER), (Notice.UNSEALED, PEER)]
+
+
 def test_stranger_is_not_judged() -> None:
     """Only what passes every check of CARP is judged: a verdict on anything else is the attacker's noise."""
     host = Host.listening(ENFORCED)

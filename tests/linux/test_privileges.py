@@ -1,9 +1,40 @@
+import ctypes
+import struct
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 
 from tests.ports.privilege import without_privileges
-from triocarp.linux.privileges import Capability, effective_capabilities, explain_missing, missing_capabilities
+from triocarp.linux.privileges import (
+    Capability,
+    effective_capabilities,
+    explain_missing,
+    missing_capabilities,
+    put_into_effect,
+)
 
 STATUS = "Name:\tcarpd\nCapInh:\t0000000000000000\nCapPrm:\t00000000ffffffff\nCapEff:\t{}\nCapBnd:\t0\n"
+
+
+def in_thread(body: Callable[[], None]) -> None:
+    """Run a function in a thread that ends with it: capabilities belong to threads."""
+    thread = threading.Thread(target=body)
+    thread.start()
+    thread.join()
+
+
+def missing_names() -> tuple[str, ...]:
+    """Return the names of what is missing."""
+    return tuple(capability.name for capability in missing_capabilities())
+
+
+def set_effective_to_nothing() -> None:
+    """Keep only what is permitted: the two capabilities."""
+    two = 1 << 12 | 1 << 13
+    libc = ctypes.CDLL(None, use_errno=True)
+    assert libc.capset(struct.pack("=Ii", 0x2008_0522, 0), struct.pack("=6I", 0, two, 0, 0, 0, 0)) == 0
 
 
 @pytest.mark.parametrize(
@@ -51,6 +82,48 @@ def test_explanation() -> None:
         " container (Kubernetes: securityContext.capabilities.add [NET_RAW]), or with"
         " AmbientCapabilities=CAP_NET_RAW in a systemd unit"
     )
+
+
+def test_explanation_where_nothing_can_be_gained() -> None:
+    """It names the cause, and both ways out of it, in one line."""
+    explanation = explain_missing(tuple(Capability), forbidden=True)
+
+    assert "no-new-privileges" in explanation
+    assert "allowPrivilegeEscalation: true" in explanation
+    assert "runAsUser: 0" in explanation
+    assert "\n" not in explanation
+
+
+@pytest.mark.kernel
+def test_permitted_capabilities_come_into_effect() -> None:
+    """What a thread may have and has not is in effect afterwards, and programs that it starts can be given it."""
+    found: list[tuple[str, ...]] = []
+
+    def body() -> None:
+        set_effective_to_nothing()
+        found.append(missing_names())
+        put_into_effect(hand_on=False)
+        found.append(missing_names())
+        put_into_effect(hand_on=True)
+        status = Path("/proc/thread-self/status").read_text(encoding="ascii")
+        found.append(tuple(line for line in status.splitlines() if line.startswith("CapAmb")))
+
+    in_thread(body)
+
+    assert found == [("CAP_NET_ADMIN", "CAP_NET_RAW"), (), ("CapAmb:\t0000000000003000",)]
+
+
+def test_nothing_is_permitted() -> None:
+    """Who may have nothing gets nothing, and no error."""
+    found: list[tuple[str, ...]] = []
+
+    def body() -> None:
+        put_into_effect(hand_on=False)
+        found.append(missing_names())
+
+    without_privileges(body)
+
+    assert found == [("CAP_NET_ADMIN", "CAP_NET_RAW")]
 
 
 def test_explanation_of_both() -> None:

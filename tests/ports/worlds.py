@@ -19,12 +19,14 @@ import trio
 
 from carpsim.engine import Engine
 from carpsim.frame import Frame as SimulatedFrame
-from carpsim.host_network import HostNetwork
+from carpsim.host_network import HostNetwork, Route
+from carpsim.lease_clock import longest_lateness
 from carpsim.segment import Segment
 from tests.ports.privilege import without_privileges
 from triocarp.core.configuration import CARP_GROUP, CARP_GROUP6
 from triocarp.core.events import AddressChanged, EffectFailed, Link, LinkChanged
 from triocarp.core.family import Family, IPAddress, IPInterface, family_of
+from triocarp.core.policy_routing import PolicyRouting
 from triocarp.core.ports import AddressPort, FramePort
 from triocarp.core.reasons import PortFailure
 from triocarp.core.timing import SECOND
@@ -102,6 +104,12 @@ IPV6: Final = Addressing(
 BOTH: Final = (IPV4, IPV6)
 WATCHED: Final = tuple(address for of in BOTH for address in (of.vip, of.second_vip))
 
+TABLE: Final = 100
+"""A routing table of nobody."""
+
+FIRST_CHOICE_OF_THE_SYSTEM: Final = 32700
+"""Rules for which nobody gives a priority get one of just before the main table's, 32766."""
+
 _PATIENCE_S: Final = 10  # nothing here takes a second; a machine that is busy with other things may
 _STEP_S: Final = 0.001
 _OTHER_INDEX: Final = 50  # clear of the indices that eth0 gets
@@ -168,6 +176,38 @@ class World(Protocol):
         """Wait until it is reported that a renewal has failed."""
         ...
 
+    def route(self, routing: PolicyRouting, *addresses: IPInterface) -> None:
+        """Tell the address port that addresses have a routing table of their own."""
+        ...
+
+    def routing(self) -> set[str]:
+        """Return the rules that look at a source, and the routes of the tables to which they or `TABLE` lead.
+
+        A rule stands as ``from ADDRESS lookup TABLE``, with its priority if it is not the system's choice; a route
+        as ``TABLE: DESTINATION``, with its gateway and its source if it has such.
+        """
+        ...
+
+    def claims_network(self, address: IPInterface) -> bool:
+        """Tell whether the main table has a route to the network of an address, with that source."""
+        ...
+
+    def somebody_routes(self, address: IPInterface, table: int, gateway: IPAddress | None) -> None:
+        """Have another program put a rule from an address to a table, and a default route there."""
+        ...
+
+    def predecessor_held(self, routing: PolicyRouting, address: IPInterface) -> None:
+        """Have a program like ours hold an address with routing, and end without a word."""
+        ...
+
+    async def routed_again(self, expected: set[str]) -> None:
+        """Wait until `routing` is as expected."""
+        ...
+
+    def somebody_unroutes(self, address: IPInterface, table: int) -> None:
+        """Have another program remove the rule of an address, and empty its table."""
+        ...
+
 
 class SimulatedWorld:
     """The simulated host; waiting for something lets its time pass."""
@@ -206,12 +246,13 @@ class SimulatedWorld:
         return any(frame.startswith(ends) and frame.endswith(packet) for frame in self._heard)
 
     def held(self, interface: str = INTERFACE) -> dict[IPInterface, int | None]:
-        """Return the addresses of an interface with their leases."""
+        """Return the addresses of an interface with their leases, less what the kernel may be late."""
         found = self._host.interface(interface)
         assert found is not None
         return {
-            address: None if end is None else (end - self._engine.now) // SECOND
+            address: None if end is None else (left - longest_lateness(left)) // SECOND
             for address, end in found.leases.items()
+            for left in ((end or 0) - self._engine.now,)
         }
 
     def hold_without_permission(self, address: IPInterface) -> None:
@@ -277,6 +318,52 @@ class SimulatedWorld:
         await trio.lowlevel.checkpoint()
         self._engine.run_until(self._engine.now)
         return next(change for change in self._reported if isinstance(change, EffectFailed))
+
+    def route(self, routing: PolicyRouting, *addresses: IPInterface) -> None:
+        """Tell the host."""
+        self._host.route(INTERFACE, addresses, routing)
+
+    def routing(self) -> set[str]:
+        """Look into the host."""
+        rules = {
+            f"from {source} lookup {table}" + ("" if priority is None else f" priority {priority}")
+            for source, table, priority in self._host.rules
+        }
+        routes = {
+            f"{route.table}: {route.network or 'default'}"
+            + (f" via {route.gateway}" if route.gateway else "")
+            + (f" src {route.source}" if route.source else "")
+            for route in self._host.routes.get(INTERFACE, ())
+        }
+        return rules | routes
+
+    def claims_network(self, address: IPInterface) -> bool:
+        """An address that is held without a table of its own does."""
+        return address in self.held() and not any(source == address.ip for source, _, _ in self._host.rules)
+
+    def somebody_routes(self, address: IPInterface, table: int, gateway: IPAddress | None) -> None:
+        """Put them into the host."""
+        self._host.rules[address.ip, table, None] = False
+        if gateway is not None:
+            route = Route(table=table, network=None, gateway=gateway, source=None)
+            self._host.routes.setdefault(INTERFACE, []).append(route)
+
+    def predecessor_held(self, routing: PolicyRouting, address: IPInterface) -> None:
+        """What is ours is told by what it is, not by who put it there."""
+        self._host.route(INTERFACE, (address,), routing)
+        self._host.hold(INTERFACE, (address,), 1000)
+        self._host.take_address(INTERFACE, address)
+
+    async def routed_again(self, expected: set[str]) -> None:
+        """It must be so already."""
+        await trio.lowlevel.checkpoint()
+        assert self.routing() == expected
+
+    def somebody_unroutes(self, address: IPInterface, table: int) -> None:
+        """Take them off the host."""
+        self._host.rules = {rule: ours for rule, ours in self._host.rules.items() if rule[0] != address.ip}
+        routes = self._host.routes.get(INTERFACE, [])
+        self._host.routes[INTERFACE] = [route for route in routes if route.table != table]
 
 
 class KernelWorld:
@@ -421,3 +508,66 @@ class KernelWorld:
             while not (failed := self._addresses.read()):
                 await self._addresses.wait_readable()
         return failed[0]
+
+    def route(self, routing: PolicyRouting, *addresses: IPInterface) -> None:
+        """Tell the address port, which opens a socket of the host's."""
+        self._host.call(lambda: self._addresses.route(INTERFACE, addresses, routing))
+
+    def routing(self) -> set[str]:
+        """Ask the `ip` of the system, which knows nothing of us."""
+        found: set[str] = set()
+        tables = {TABLE}
+        for family in ("-4", "-6"):
+            for line in self._ip(family, "rule", "show").splitlines():
+                priority, _, rule = line.partition(":")
+                words = rule.split()
+                if words[1] != "all":
+                    tables.add(int(words[3]))
+                    chosen = int(priority) < FIRST_CHOICE_OF_THE_SYSTEM
+                    found.add(f"from {words[1]} lookup {words[3]}" + (f" priority {priority}" if chosen else ""))
+        for family in ("-4", "-6"):
+            for table in tables:
+                for line in self._ip(family, "route", "show", "table", str(table)).splitlines():
+                    words = line.split()
+                    kept = [f"{name} {words[words.index(name) + 1]}" for name in ("via", "src") if name in words]
+                    found.add(" ".join((f"{table}: {words[0]}", *kept)))
+        return found
+
+    def claims_network(self, address: IPInterface) -> bool:
+        """Ask `ip` for the main table."""
+        family = "-6" if address.version == 6 else "-4"
+        routes = self._ip(family, "route", "show", "table", "main", str(address.network)).splitlines()
+        if address.version == 4:
+            return any(f"src {address.ip}" in route for route in routes)
+        return any("metric 4096" in route for route in routes)
+
+    def somebody_routes(self, address: IPInterface, table: int, gateway: IPAddress | None) -> None:
+        """Let `ip` do it."""
+        family = "-6" if address.version == 6 else "-4"
+        self._ip(family, "rule", "add", "from", str(address.ip), "lookup", str(table))
+        if gateway is not None:
+            via = ("default", "via", str(gateway), "dev", INTERFACE)
+            self._ip(family, "route", "add", *via, "table", str(table))
+
+    def predecessor_held(self, routing: PolicyRouting, address: IPInterface) -> None:
+        """Hold it through a port of its own, whose sockets are closed; the lease ends."""
+        with self._host.call(lambda: RtnetlinkAddressPort(InterfaceTable())) as port:
+            self._host.call(lambda: port.route(INTERFACE, (address,), routing))
+            port.hold(INTERFACE, (address,), 1000)
+        self.somebody_removes(address)
+
+    async def routed_again(self, expected: set[str]) -> None:
+        """Ask until it is so."""
+        with trio.fail_after(_PATIENCE_S):
+            while self.routing() != expected:  # noqa: ASYNC110 - a renewal is news to nobody
+                await trio.sleep(_STEP_S)
+
+    def somebody_unroutes(self, address: IPInterface, table: int) -> None:
+        """Let `ip` do it."""
+        family = "-6" if address.version == 6 else "-4"
+        self._ip(family, "rule", "del", "from", str(address.ip))
+        self._ip(family, "route", "flush", "table", str(table))
+
+    def _ip(self, *words: str) -> str:
+        done = self._host.run(["ip", *words])
+        return done.stdout.decode()

@@ -73,7 +73,7 @@ def table(kind: Table, **given: st.SearchStrategy[Any]) -> st.SearchStrategy[Any
 
 def _ordered(told: dict[str, Any]) -> dict[str, Any]:
     """Let what is the least not be more than the most."""
-    for less, more in (("least", "most"), ("least", "mean"), ("at_least", "at_most")):
+    for less, more in (("least", "most"), ("least", "mean"), ("at_least", "at_most"), ("since", "until")):
         if told.get(less) is not None and told.get(more) is not None:
             told[less], told[more] = sorted((told[less], told[more]))
     return told
@@ -93,7 +93,8 @@ def _leaf(kind: Leaf, name: str) -> st.SearchStrategy[Any]:
             least = -DURATION if "less than 0" in kind.accepted else 1 if "not 0" in kind.accepted else 0
             return st.integers(least, DURATION)
         case "integer":
-            return st.integers(1, 100)
+            least, most = map(int, kind.accepted.removeprefix("a whole number from ").split(" to "))
+            return st.integers(max(least, 1), min(most, 100))
         case "boolean":
             return st.booleans()
         case "number":

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from carpsim.adversary import ArpSpoof, Flood, Forge, Replay
 from carpsim.conditions import BurstLoss, Conditions, IndependentLoss
+from carpsim.crafted_packets import CraftedAdvertisement, VrrpRouter
 from carpsim.distribution import AT_ONCE, Constant, Distribution, Exponential, Uniform
 from carpsim.faults import (
     FAULTS,
@@ -18,6 +19,7 @@ from carpsim.faults import (
     Deafness,
     Demotion,
     Fault,
+    Filter,
     Illness,
     KernelErrors,
     LateTimer,
@@ -44,7 +46,15 @@ DURATION: Final = 30 * SECOND
 MILLISECOND: Final = 1_000_000
 VIP: Final = IPv4Interface("10.0.0.100/24")
 VIP6: Final = IPv6Interface("2001:db8::100/64")
-KINDS: Final = frozenset(FAULTS.values()) - {ArpSpoof, Flood, Forge, Replay}
+KINDS: Final = frozenset(FAULTS.values()) - {
+    ArpSpoof,
+    CraftedAdvertisement,
+    Filter,
+    Flood,
+    Forge,
+    Replay,
+    VrrpRouter,
+}
 """What is drawn: all that happens to hosts and cables; an adversary is but one more sender of frames."""
 _LONGEST: Final = 8 * SECOND
 

@@ -15,7 +15,7 @@ def test_run_tells_what_happened_and_that_it_was_expected(capsys: pytest.Capture
     assert "*** crash, host a, power True" in told
     assert "    b from 13.078 s to the end" in told
     assert "user had 2 outages of 10.0.0.100" in told
-    assert "3 expectations, none of them not met" in told
+    assert "4 expectations, none of them not met" in told
 
 
 def test_run_tells_the_longest_of_many_outages(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -21,7 +21,7 @@ from triocarp.core.timing import SECOND
 ROOT: Final = Path(__file__).parents[2]
 SEEDS: Final = (3, 7, 22)
 PINNED_SEEDS: Final = range(20)
-PINNED: Final = "0040ee15bda51449c33120aaaa7b126cf44147bc3297f0d302a40cd647ed58e0"
+PINNED: Final = "9e3f0ed9ed465a3c4aa32dfab4b72db5a459e9decc983fc864ef5d10ce72d5d0"
 """Digest of the digests of some traces without their headers, which name the version. It is the same on every
 Python and every system; it changes when the core or the simulator decides anything in another way."""
 

@@ -41,6 +41,20 @@ def recording() -> Recording:
         ({"type": "two-holders", "under": "1s"}, "10.0.0.100 is on two hosts for "),
         ({"type": "two-holders", "over": "50s"}, "expected for 50s or more"),
         ({"type": "report", "host": "a", "text": "no such words"}, "a does not report 'no such words'"),
+        ({"type": "advertised", "host": "a", "at_most": 5}, "a advertises 5"),
+        (
+            {"type": "advertised", "until": "3s", "at_least": 1},
+            "somebody advertises 0 times, expected 1 times or more",
+        ),
+        ({"type": "advertised", "host": "b", "advskew": 0}, "b says advskew 100 at 22.39"),
+        ({"type": "advertised", "host": "b", "demotion": 1}, "b says demotion 0 at 22.39"),
+        ({"type": "advertised", "host": "a", "counter": "constant"}, "a says counter "),
+        ({"type": "announced", "host": "b", "at_most": 0}, "b announces "),
+        ({"type": "dropped", "host": "a", "at_least": 1}, "a drops packets 0 times, expected 1 times or more"),
+        (
+            {"type": "dropped", "host": "a", "reason": "bad-ttl", "at_least": 1},
+            "a drops packets as bad-ttl 0 times, expected 1 times or more",
+        ),
     ],
 )
 def test_what_was_not_so_is_said(recording: Recording, told: dict[str, Any], sentence: str) -> None:
@@ -63,6 +77,9 @@ def test_what_was_not_so_is_said(recording: Recording, told: dict[str, Any], sen
         {"type": "two-holders", "over": "15s", "under": "20s"},
         {"type": "two-holders", "since": "45s", "under": "1ns"},
         {"type": "report", "host": "b", "text": "a better master is advertising"},
+        {"type": "advertised", "host": "b", "since": "20s", "until": "41s", "at_least": 10, "advskew": 100},
+        {"type": "announced", "host": "a", "since": "40s", "at_least": 1},
+        {"type": "dropped", "host": "b", "at_most": 0},
     ],
 )
 def test_what_was_so_is_not_said(recording: Recording, told: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from carpsim.clock import HostClock
 from carpsim.distribution import AT_ONCE, Constant, Distribution
 from carpsim.engine import Engine
 from carpsim.host import SOCKET_BUFFER, Host, Machine
+from carpsim.lease_clock import longest_lateness
 from carpsim.loop import STAMP_AGE_MAX, HostTimer
 from carpsim.segment import Segment
 from triocarp.core import (
@@ -241,7 +242,7 @@ def test_a_socket_holds_so_many_packets_and_no_more() -> None:
 
 
 def test_a_killed_daemon_leaves_its_address_until_the_lease_ends() -> None:
-    """The kernel withdraws it, half a second late, and nobody is told."""
+    """The kernel withdraws it, a little late, and nobody is told."""
     watched = Watched()
     watched.host.start()
     watched.wait(3 * SECOND)
@@ -249,7 +250,9 @@ def test_a_killed_daemon_leaves_its_address_until_the_lease_ends() -> None:
     watched.host.kill()
     told = len(watched.told_of)
     watched.wait(60 * SECOND)
-    assert watched.holding[1:] == [((3 + lease_s) * SECOND + SECOND // 2, False)]
+    ((ended, present),) = watched.holding[1:]
+    assert not present
+    assert 0 < ended - (3 + lease_s) * SECOND <= longest_lateness(lease_s * SECOND)
     assert len(watched.told_of) == told
 
 

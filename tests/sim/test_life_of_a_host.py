@@ -12,7 +12,8 @@ from carpsim.distribution import Constant, Distribution, Exponential, HeavyTail,
 from carpsim.engine import Engine
 from carpsim.faults import AddressTaken, Crash, KernelErrors, Pause, Stop
 from carpsim.frame import Frame
-from carpsim.host_network import LEASE_LATENESS, HostNetwork
+from carpsim.host_network import HostNetwork
+from carpsim.lease_clock import longest_lateness
 from carpsim.randomness import stream
 from carpsim.segment import Segment
 from carpsim.world import World
@@ -64,7 +65,7 @@ def test_leases_of_both_families_end_together() -> None:
     network.add_interface("eth0", Segment(engine), b"\2\0\0\0\0\1")
     addresses = (IPv6Interface("2001:db8::100/64"), VIRTUAL_ADDRESS)
     network.hold("eth0", addresses, 1)
-    engine.run_until(SECOND + LEASE_LATENESS)
+    engine.run_until(SECOND + longest_lateness(SECOND))
     interface = network.interface("eth0")
     assert interface is not None
     assert not interface.leases

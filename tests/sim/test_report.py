@@ -5,11 +5,11 @@ import os
 import shutil
 import struct
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from carpsim.checks import Verdict
 from carpsim.faults import Crash, Partition
 from carpsim.recording import Recording
 from carpsim.report import render
@@ -32,16 +32,6 @@ QUIET = (
 WIDTH, HEIGHT = 1200, 1000
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """What a check found."""
-
-    check: str
-    held: bool
-    formula: str
-    sentence: str
-
-
 @pytest.fixture(scope="module")
 def page() -> str:
     """A run in which the master crashes, comes back, and is cut off from the others."""
@@ -51,8 +41,15 @@ def page() -> str:
     World(scenario(crash, split), seed=3, watchers=(recording,)).run()
     recording.finish()
     verdicts = (
-        Verdict("one-holder", held=True, formula="latency = 0.05 ms", sentence="at most 0.05 ms"),
-        Verdict("no-flapping", held=False, formula="k = 2", sentence="</script><b>three</b> changes"),
+        Verdict(check="one-holder", held=True, judged=2, formula="latency 50 us", margin=10_000),
+        Verdict(
+            check="no-flapping",
+            held=False,
+            judged=1,
+            formula="2 changes",
+            at=SECOND,
+            sentence="</script><b>three</b> changes",
+        ),
     )
     return render(recording, verdicts)
 
@@ -119,7 +116,9 @@ def test_a_browser_shows_every_lane(page: str, browser: str, tmp_path: Path) -> 
         "client0 is answered by b: ",
     ):
         assert any(seen.startswith(words) for seen in shown.words), words
-    assert {"one-holder", "VIOLATED", "</script><b>three</b> changes"} <= set(shown.cells)
+    assert {"one-holder", "latency 50 us", "10 us left", "VIOLATED", "</script><b>three</b> changes"} <= set(
+        shown.cells
+    )
     assert any(
         cell.startswith("BACKUP -> MASTER: no valid advertisement for 3.039 s from 10.0.0.1")
         for cell in shown.cells

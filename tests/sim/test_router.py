@@ -43,7 +43,7 @@ def host(number: int) -> HostSettings:
         name="abc"[number],
         config=NodeConfig(virtual_hosts=(virtual_host,)),
         segments={"eth0": segment},
-        gateways={"eth0": (gateway,)},
+        default_routers={"eth0": (gateway,)},
     )
 
 

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 
 from carpsim.distribution import Constant
 from carpsim.faults import FAULTS, Partition, Pause, Stop
+from carpsim.library import load_scenario
 from carpsim.mistakes import ScenarioError
 from carpsim.outcome import run_scenario
 from carpsim.scenario import Scenario, UcarpSettings
@@ -322,6 +323,71 @@ def test_a_host_with_ucarp_has_the_settings_of_ucarp_only(line: str, words: str)
     text = f'[group]\naddresses = ["10.0.0.100/24"]\n[host.a]\n[host.b]\ndaemon = "ucarp"\n{line}\n'
     with pytest.raises(ScenarioError) as caught:
         parse_scenario(text, file="wrong.toml")
+    assert words in str(caught.value)
+
+
+BESIDE_UCARP = """\
+[group]
+addresses = ["10.0.0.100/24"]
+[host.a]
+[host.b]
+daemon = "ucarp"
+"""
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        (
+            '[[fault]]\ntype = "demotion"\nat = 1\nhost = "b"\namount = 1',
+            'wrong.toml:9: fault[0].host: "b": expected a host that runs carpd, and this one runs ucarp',
+        ),
+        ('[[fault]]\ntype = "maintenance"\nat = 1\nhost = "b"', "fault[0].host"),
+        ('[[fault]]\ntype = "illness"\nat = 1\nhost = "b"', "fault[0].host"),
+        (
+            '[[fault]]\ntype = "kernel-errors"\nat = 1\nhost = "b"\ncall = "hold"',
+            'wrong.toml:10: fault[0].call: "hold": expected send, because b runs ucarp',
+        ),
+        (
+            '[[fault]]\ntype = "stop"\nat = 1\nhost = "b"\nconfig = { advskew = 3 }',
+            "wrong.toml:10: fault[0].config: expected no such key, because b runs ucarp",
+        ),
+        ('[[fault]]\ntype = "switch-over"\nat = 1\nhost = "b"\nfailover_group = "g"', "fault[0].failover_group"),
+        ('[[expect]]\ntype = "report"\nhost = "b"\ntext = "x"', 'expect[0].host: "b": expected a host that runs'),
+        ('[[expect]]\ntype = "dropped"\nhost = "b"', 'expect[0].host: "b": expected a host that runs carpd'),
+    ],
+)
+def test_a_host_with_ucarp_is_asked_for_what_ucarp_does(table: str, words: str) -> None:
+    """What it cannot take is told with its line, and with the hosts that can."""
+    with pytest.raises(ScenarioError) as caught:
+        parse_scenario(BESIDE_UCARP + table, file="wrong.toml")
+    assert words in str(caught.value)
+    assert len(caught.value.lines) == 1
+
+
+def test_a_file_may_have_routers() -> None:
+    """They are written and read; hosts name them as gateways, and faults name them as stations."""
+    scenario = load_scenario("unicast-in-two-subnets")
+    (router,) = scenario.routers
+    assert router.name == "between"
+    assert [str(address) for address in router.ports["right"]] == ["10.0.1.254/24"]
+    cut = '[[fault]]\ntype = "deafness"\nat = 1\nsenders = ["between"]\nreceivers = ["a"]\nsegment = "left"\n'
+    again = parse_scenario(write_scenario(scenario) + cut, file="again")
+    assert again.routers == scenario.routers
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ('[router.a]\nports = { lan = ["10.0.0.254/24"] }', "router.a: expected a name that no host has"),
+        ("[router.r]", "router.r.ports: is missing"),
+        ('[router.r]\nports = { wan = ["10.0.0.254/24"] }', 'router.r.ports.wan: "wan": expected one of lan'),
+    ],
+)
+def test_what_is_wrong_with_a_router_is_told(table: str, words: str) -> None:
+    """Like any other mistake."""
+    with pytest.raises(ScenarioError) as caught:
+        parse_scenario(BESIDE_UCARP + table, file="wrong.toml")
     assert words in str(caught.value)
 
 

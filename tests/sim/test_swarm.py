@@ -103,7 +103,7 @@ def test_timeline_shows_each_host_and_client() -> None:
     World(scenario(Pause(at=10 * SECOND, host="a", duration=10 * SECOND)), watchers=(timeline,)).run()
     ruler, a, b, client, *_, last = timeline.draw(width=30).splitlines()
     assert ruler.endswith("30 s")
-    assert a == "a        ...#######ZZZzzzzzzz##########"
+    assert a == "a        ...#######ZZzzzzzzzz##########"
     assert b == "b        ............########.........."
     assert client.startswith("client-1 xxx+++++++")
     assert last.endswith("b: MASTER to BACKUP, more frequent advertisement received")

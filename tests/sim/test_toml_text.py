@@ -89,7 +89,7 @@ def test_everything_in_a_scenario_has_a_line(name: str) -> None:
     """What TOML reads of the library's files, and no more, has a line."""
     text = text_of(name)
     found = lines_of(text)
-    assert set(places(tomllib.loads(text))) - {("host",), ("client",)} <= set(found)
+    assert set(places(tomllib.loads(text))) - {("host",), ("client",), ("router",), ("segment",)} <= set(found)
 
 
 @given(tree=st.dictionaries(texts, values, max_size=4))

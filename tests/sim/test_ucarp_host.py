@@ -1,4 +1,5 @@
 import itertools
+from dataclasses import replace
 from ipaddress import IPv4Address
 
 import pytest
@@ -19,7 +20,7 @@ from carpsim.faults import (
 from carpsim.host import Script
 from carpsim.scenario import ClientSettings, Scenario
 from carpsim.trace import Digest, Trace
-from carpsim.ucarp_host import UcarpHost, UcarpOptions
+from carpsim.ucarp_host import MILLISECOND, UcarpHost, UcarpOptions
 from carpsim.world import World
 from tests.sim.recorder import PASSWORD, VHID, VIP, Recorder, carpd, run, seconds, ucarp
 from triocarp.core import Authenticator, Hook, Link, NodeConfig, State, covered_addresses
@@ -53,6 +54,16 @@ def test_it_starts_when_the_real_one_does(advbase_s: int, advskew: int, dead_rat
     recorder = alone(advbase_s=advbase_s, advskew=advskew, dead_ratio=dead_ratio)
 
     assert measured - 0.04 < starts_at(recorder) < measured + 0.03
+
+
+@pytest.mark.parametrize(("late_ms", "starts"), [(3, 6.03), (5, 4.04)])
+def test_it_starts_a_sleep_earlier_when_its_sleeps_are_late(late_ms: float, starts: float) -> None:
+    """With advskew 254 two sleeps end 8.2 ms before the dead timer; if they are late, it has expired then."""
+    late = Constant(round(late_ms * MILLISECOND))
+    host = replace(ucarp("a", 1, advskew=254), wake_up=late)
+    _, recorder = run(Scenario(hosts=(host,), duration=8 * SECOND))
+
+    assert starts - 0.04 < starts_at(recorder) < starts + 0.03
 
 
 def test_what_it_says_is_what_the_real_one_says() -> None:

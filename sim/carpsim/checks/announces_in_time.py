@@ -4,8 +4,10 @@ from typing import ClassVar, final
 
 from carpsim.checks.check import Check
 from carpsim.checks.situation import Member, Situation, script_time
-from carpsim.checks.verdict import Bound
-from carpsim.host import Host
+from carpsim.checks.verdict import Bound, OnUcarp
+from carpsim.faults import AddressPut
+from carpsim.host import Machine
+from carpsim.ucarp_host import REAPING
 from triocarp.core import Announce, Effect, Hook, IPAddress, State
 
 
@@ -16,11 +18,17 @@ class AnnouncesInTime(Check):
     Without scripts it follows in the same instant. A down script that still runs ends first, then the up script
     runs: ``down script + up script``, each at its longest. A host that stands still announces later by as long;
     one that loses the address or mastership meanwhile need not; nor need one whose frames the kernel refuses.
+
+    A ucarp's up script puts the address there at its end, and the process, which has waited for it, announces when
+    it has reaped it and wakes up: ``reaping + timer lateness``.
     """
 
     NAME: ClassVar = "announces-in-time"
     PROMISE: ClassVar = "a new holder announces its address when its up script has ended"
     FORMULA: ClassVar = "down script + up script"
+    ON_UCARP: ClassVar = OnUcarp(
+        judges=True, sentence="from the end of its up script on, which puts the address: reaping + timer lateness"
+    )
 
     def __init__(self, situation: Situation) -> None:
         super().__init__(situation)
@@ -30,6 +38,15 @@ class AnnouncesInTime(Check):
         """Begin to wait, or wait no more; see `Check`."""
         if not present:
             self._waiting.pop((member, address), None)
+        elif member.runs_ucarp:
+            if self._is_done_by_its_script(member):
+                drift = self.situation.drift_of(script_time(member, Hook.UP))
+                late = self.situation.lateness(member.host)
+                self._wait(
+                    member,
+                    address,
+                    Bound((("clock drift", drift), ("reaping", REAPING.longest), ("timer lateness", late))),
+                )
         elif member.state is State.MASTER and member.active and self._is_new(member, address):
             bound = Bound(
                 (("down script", script_time(member, Hook.DOWN)), ("up script", script_time(member, Hook.UP)))
@@ -54,7 +71,7 @@ class AnnouncesInTime(Check):
         if isinstance(effect, Announce):
             self._waiting.pop((member, effect.address.ip), None)
 
-    def process_changed(self, host: Host) -> None:
+    def process_changed(self, host: Machine) -> None:
         """Wait no more for who stands still or has ended, and anew for who goes on; see `Check`."""
         for (member, address), (_, bound) in list(self._waiting.items()):
             if member.host is host:
@@ -66,6 +83,16 @@ class AnnouncesInTime(Check):
     def _is_new(self, member: Member, address: IPAddress) -> bool:
         """Return whether the daemon put it there just now: another program announces by itself, or does not."""
         return member.holds[address] == self.engine.now and member.has_leased(address)
+
+    def _is_done_by_its_script(self, member: Member) -> bool:
+        """Return whether a ucarp's address was put there for it to announce: not by another program."""
+        now, host = self.engine.now, member.host
+        by_another = any(
+            isinstance(fault, AddressPut) and fault.host == host.name and fault.at == now
+            for fault in self.situation.world.scenario.faults
+        )
+        can_send = member.carries and not host.network.refuses("send")
+        return member.state is State.MASTER and member.active and can_send and not by_another
 
     def _wait(self, member: Member, address: IPAddress, bound: Bound) -> None:
         deadline = self.engine.now + bound.value

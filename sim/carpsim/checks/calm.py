@@ -1,11 +1,12 @@
 """When a group is left to itself, so that it must come to rest."""
 
+from collections.abc import Iterable
 from itertools import combinations
 from typing import final
 
-from carpsim.checks.situation import Member, Situation
+from carpsim.checks.situation import Member, Situation, script_time
 from carpsim.checks.verdict import Bound
-from triocarp.core import TieRule
+from triocarp.core import Hook, TieRule
 from triocarp.core.timing import SECOND
 
 
@@ -64,11 +65,13 @@ class Calm:
         Args:
             group: all of a virtual host.
         """
-        if self.components(group) is None or not all(self._has_margin(member) for member in self.able(group)):
+        if self.components(group) is None or not all(
+            self._has_margin(member, group) for member in self.able(group)
+        ):
             return None
         situation = self._situation
-        if self._may_tie_for_ever(group):
-            return None
+        if self._may_tie_for_ever(group) or any(member.config.routed_peers for member in group):
+            return None  # who is behind a router is not of the group
         return max((situation.disturbed[member.host.name] for member in group), default=0)
 
     @property
@@ -95,6 +98,7 @@ class Calm:
                 ("clock drift", situation.drift_of(patience + interval)),
                 ("timer lateness", 2 * max(situation.lateness(member.host) for member in group)),
                 ("latency", 2 * situation.latency(group[0])),
+                *slowness_of(group),
             )
         )
 
@@ -108,15 +112,23 @@ class Calm:
             if not situation.connected(member, peer)
         )
 
-    def _has_margin(self, member: Member) -> bool:
+    def _has_margin(self, member: Member, group: list[Member]) -> bool:
         """Return whether a host is heard in time: neither timers nor latencies eat up the dead time."""
         situation = self._situation
         late = (
-            situation.latency(member)
+            member.reading
+            + situation.latency(member)
             + situation.lateness(member.host)
-            + situation.drift_of(member.config.dead_time)
+            + situation.drift_of(member.dead_time)
         )
-        return member.interval + late < member.config.dead_time or member.interval >= member.config.dead_time
+        if any(other.runs_ucarp for other in group):
+            # A ucarp is silent while a script runs, and does not wait longer for who is slower.
+            scripts = max(
+                script_time(other, Hook.UP) + script_time(other, Hook.DOWN) for other in group if other.runs_ucarp
+            )
+            late += scripts + max(situation.lateness(other.host) for other in group)
+            return max(other.interval for other in group) + late < member.dead_time
+        return member.interval + late < member.dead_time or member.interval >= member.dead_time
 
     def _may_tie_for_ever(self, group: list[Member]) -> bool:
         """Return whether equal hosts yield to each other for ever, as BSDs in perfect step do."""
@@ -124,3 +136,13 @@ class Calm:
         standings = [member.standing for member in able]
         yields = any(member.config.dialect.tie_rule is TieRule.RECEIVER_YIELDS for member in able)
         return yields and len(set(standings)) < len(standings)
+
+
+def slowness_of(members: Iterable[Member]) -> tuple[tuple[str, int], ...]:
+    """Return the term of a bound that ucarps add: none where there are none.
+
+    Args:
+        members: whom the bound is about.
+    """
+    slowness = max((member.slowness for member in members), default=0)
+    return (("ucarp's slowness", slowness),) if slowness else ()

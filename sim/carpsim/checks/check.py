@@ -3,9 +3,9 @@
 from typing import ClassVar
 
 from carpsim.checks.situation import Member, Situation
-from carpsim.checks.verdict import Bound, Verdict
+from carpsim.checks.verdict import Bound, OnUcarp, Verdict
 from carpsim.client import Answer, Client
-from carpsim.host import Host
+from carpsim.host import Machine
 from triocarp.core import Effect, IPAddress, State
 
 
@@ -19,11 +19,13 @@ class Check:
         NAME: what it is called in scenario files and verdicts.
         PROMISE: what it promises, in one sentence.
         FORMULA: its bound, in words.
+        ON_UCARP: what it means for a host with ucarp.
     """
 
     NAME: ClassVar[str]
     PROMISE: ClassVar[str]
     FORMULA: ClassVar[str]
+    ON_UCARP: ClassVar[OnUcarp]
 
     def __init__(self, situation: Situation) -> None:
         self.situation = situation
@@ -69,6 +71,13 @@ class Check:
             effect: which.
         """
 
+    def advertised(self, member: Member) -> None:
+        """Take note of an advertisement that leaves a host with ucarp, which nobody was asked for.
+
+        Args:
+            member: whose.
+        """
+
     def said_goodbye(self, member: Member) -> None:
         """Take note of a goodbye that leaves a host.
 
@@ -84,7 +93,7 @@ class Check:
             address: which.
         """
 
-    def process_changed(self, host: Host) -> None:
+    def process_changed(self, host: Machine) -> None:
         """Take note of a daemon that started, ended, stood still or went on.
 
         Args:
@@ -142,4 +151,5 @@ class Check:
             margin=self._margin,
             at=self._violated_at,
             sentence=self._sentence,
+            on_ucarp=self.ON_UCARP if self.situation.has_ucarp else None,
         )

@@ -5,7 +5,7 @@ from typing import ClassVar, final
 from carpsim.checks.calm import Calm
 from carpsim.checks.check import Check
 from carpsim.checks.situation import Member, Situation, script_time
-from carpsim.checks.verdict import Bound
+from carpsim.checks.verdict import Bound, OnUcarp
 from carpsim.client import Answer, Client
 from carpsim.neighbour_cache import NeighbourSettings
 from carpsim.scenario import ClientSettings
@@ -31,6 +31,10 @@ class ClientsServed(Check):
     NAME: ClassVar = "clients-served"
     PROMISE: ClassVar = "every client is answered, from a bound after the last fault on"
     FORMULA: ClassVar = "bound of one-master + preempting + scripts + neighbour cache"
+    ON_UCARP: ClassVar = OnUcarp(
+        judges=True,
+        sentence="with its slowness in the bound; not if its scripts, or others, have left it without the address",
+    )
 
     def __init__(self, situation: Situation) -> None:
         super().__init__(situation)
@@ -88,6 +92,10 @@ class ClientsServed(Check):
         masters = [member for member in self._calm.able(group) if self._is_certain(settings, member)]
         if len(masters) < len(self._calm.able(group)) or not masters:
             return  # it is cut off from who may be master
+        if any(
+            one.runs_ucarp and one.state is State.MASTER and settings.target not in one.holds for one in masters
+        ):
+            return  # a ucarp does not look after its address
         bound = self._bound(settings, group)
         since = max(since, *self.situation.disturbed.values())
         if sent > since + bound.value:

@@ -4,10 +4,10 @@ from typing import ClassVar, final
 
 from carpsim.checks.check import Check
 from carpsim.checks.situation import Member
-from carpsim.checks.verdict import NOW, Bound
+from carpsim.checks.verdict import NOW, Bound, OnUcarp
 from carpsim.faults import AddressTaken, LinkLoss
-from carpsim.host import Host
-from carpsim.host_network import LEASE_LATENESS
+from carpsim.host import Machine
+from carpsim.lease_clock import longest_lateness
 from triocarp.core import IPAddress, State
 
 
@@ -16,7 +16,7 @@ class LeaseHonoured(Check):
     """An address is gone ``lease + lateness of the kernel`` after its daemon was killed or stood still.
 
     The last renewal came before the daemon's end, so the lease ends no later than ``lease`` after that, and the
-    kernel was measured to be half a second late. The lease is the dead time in whole seconds, rounded up, or half
+    kernel is late (`carpsim.lease_clock`). The lease is the dead time in whole seconds, rounded up, or half
     a second more than the interval of a demoted host if that is longer. A frozen kernel answers nobody, and
     counts again when it goes on.
 
@@ -28,21 +28,22 @@ class LeaseHonoured(Check):
     NAME: ClassVar = "lease-honoured"
     PROMISE: ClassVar = "the addresses of a dead daemon are withdrawn, those of a living master are not"
     FORMULA: ClassVar = "lease + kernel lateness"
+    ON_UCARP: ClassVar = OnUcarp(judges=False, sentence="its address has no lease")
 
-    def process_changed(self, host: Host) -> None:
+    def process_changed(self, host: Machine) -> None:
         """Begin to wait for the end of the leases; see `Check`."""
         since = self.situation.inactive_since.get(host.name)
         if since is None:
             return
         for member in self.situation.of_host(host.name):
-            if member.holds:
+            if member.holds and not member.runs_ucarp:
                 self.engine.at(
                     max(self.engine.now, since + self._bound(member).value) + 1, self._decide, member, since
                 )
 
     def held(self, member: Member, address: IPAddress, *, present: bool) -> None:
         """Judge the end of a lease; see `Check`."""
-        if present:
+        if present or member.runs_ucarp:
             return
         now = self.engine.now
         since = self.situation.inactive_since.get(member.host.name)
@@ -58,6 +59,8 @@ class LeaseHonoured(Check):
     def finish(self) -> None:
         """Take note of the masters whose leases have never ended; see `Check`."""
         for member in self.situation.members.values():
+            if member.runs_ucarp:
+                continue
             if member.state is State.MASTER and member.active and member.holds:
                 self._judged += 1
 
@@ -71,7 +74,7 @@ class LeaseHonoured(Check):
         return taken or now - self.situation.disturbed[name] <= member.lease
 
     def _bound(self, member: Member) -> Bound:
-        return Bound((("lease", member.lease), ("kernel lateness", LEASE_LATENESS)))
+        return Bound((("lease", member.lease), ("kernel lateness", longest_lateness(member.lease))))
 
     def _decide(self, member: Member, since: int) -> None:
         if self.situation.inactive_since.get(member.host.name) != since or member.host.network.frozen:

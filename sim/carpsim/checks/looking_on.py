@@ -96,6 +96,7 @@ class Checks(WorldWatcher):
         self._checks = tuple(kind(situation) for kind in self._kinds)
         self._entered = self._those_who_see(lambda check: check.entered, Check.entered)
         self._asked = self._those_who_see(lambda check: check.asked, Check.asked)
+        self._advertised = self._those_who_see(lambda check: check.advertised, Check.advertised)
         self._held = self._those_who_see(lambda check: check.held, Check.held)
         self._failed = self._those_who_see(lambda check: check.failed, Check.failed)
         self._answered = self._those_who_see(lambda check: check.answered, Check.answered)
@@ -153,14 +154,15 @@ class Checks(WorldWatcher):
             for see in self._held:
                 see(member, address.ip, present=present)
 
-    def switched(self, host: Machine, at: int, old: State | None, new: State | None) -> None:
-        """See nothing: the checks are about carpd; see `carpsim.host.Watcher`."""
+    def switched(self, host: Machine, at: int, old: State | None, new: State | None) -> None:  # noqa: ARG002
+        """See the state of a host without a node; see `carpsim.host.Watcher`."""
+        changed = self._the_situation.take_state(host, new)
+        if changed is not None:
+            for see_change in self._entered:
+                see_change(*changed)
 
     def process_changed(self, host: Machine, at: int) -> None:
         """See a daemon that started, ended, stood still or went on; see `carpsim.host.Watcher`."""
-        if not isinstance(host, Host):
-            self._disturbed()
-            return
         self._the_situation.take_process_change(host, at)
         for check in self._checks:
             check.process_changed(host)
@@ -195,6 +197,8 @@ class Checks(WorldWatcher):
         if protocol_at and data[protocol_at] == PROTOCOL:
             if data[begin + 2] == data[begin + 5] == GOODBYE:
                 self._see_goodbye(label, data[begin + 1])
+            elif self._the_situation.has_ucarp:
+                self._see_ucarp(label, data[begin + 1])
         elif data[12:14] != ETHERTYPE_IPV4:
             self._see_neighbour_message(label, frame)
 
@@ -203,6 +207,12 @@ class Checks(WorldWatcher):
         if member is not None:
             for check in self._checks:
                 check.said_goodbye(member)
+
+    def _see_ucarp(self, label: str, vhid: int) -> None:
+        member = self._the_situation.at_label(label, vhid)
+        if member is not None and member.runs_ucarp:
+            for see in self._advertised:
+                see(member)
 
     def _see_neighbour_message(self, label: str, frame: Frame) -> None:
         message = frame.neighbour_message

@@ -5,6 +5,7 @@ from typing import ClassVar, Final, final
 from carpsim.checks.calm import Calm
 from carpsim.checks.check import Check
 from carpsim.checks.situation import Member, Situation
+from carpsim.checks.verdict import OnUcarp
 from triocarp.core import State
 
 TRANSITIONS_MAX: Final = 2
@@ -20,19 +21,27 @@ class NoFlapping(Check):
     preempts; and backup again for a better host that does so as well: two. A master of one part of a partition
     that has healed yields: one. Nothing is counted while something lasts that loses advertisements: a lossy
     cable, somebody deaf, timers or latencies that eat up the margin between dead time and interval.
+
+    A ucarp reads what came in a second one by one, long after it was so, and believes each: with every host that
+    was master in between it may change twice. Its start takes a while after its cause, and does not count.
     """
 
     NAME: ClassVar = "no-flapping"
     PROMISE: ClassVar = "at most 2 changes of state after the last cause"
     FORMULA: ClassVar = f"{TRANSITIONS_MAX} changes"
+    ON_UCARP: ClassVar = OnUcarp(
+        judges=True, sentence="2 changes for each host of the group; its start does not count"
+    )
 
     def __init__(self, situation: Situation) -> None:
         super().__init__(situation)
         self._calm = Calm(situation)
         self._counted: dict[Member, tuple[int, int]] = {}
 
-    def entered(self, member: Member, old: State) -> None:  # noqa: ARG002 - any change counts
+    def entered(self, member: Member, old: State) -> None:
         """Count a change; see `Check`."""
+        if member.runs_ucarp and State.INIT in {member.state, old}:
+            return
         group = self.situation.groups[member.segment.name, member.config.vhid]
         since = self._calm.since(group)
         if since is None or since >= self.engine.now:
@@ -41,9 +50,10 @@ class NoFlapping(Check):
         counted_since, count = self._counted.get(member, (since, 0))
         count = count + 1 if counted_since == since else 1
         self._counted[member] = (since, count)
-        if count > TRANSITIONS_MAX:
+        allowed = TRANSITIONS_MAX * len(group) if member.runs_ucarp else TRANSITIONS_MAX
+        if count > allowed:
             self.violate(
-                self.FORMULA,
+                f"{allowed} changes",
                 f"{member.host.name} changes its state for the {count}th time, and nothing has happened "
                 f"since {since / 1e9:.9f} s",
             )

@@ -3,12 +3,13 @@
 from itertools import combinations
 from typing import ClassVar, TypeAlias, final
 
+from carpsim.checks.calm import slowness_of
 from carpsim.checks.check import Check
 from carpsim.checks.situation import Member, Situation
-from carpsim.checks.verdict import Bound
-from carpsim.host import Host
-from carpsim.host_network import LEASE_LATENESS
-from triocarp.core import IPAddress
+from carpsim.checks.verdict import Bound, OnUcarp
+from carpsim.host import Machine
+from carpsim.lease_clock import longest_lateness
+from triocarp.core import IPAddress, State
 
 Pair: TypeAlias = tuple[Member, Member]
 
@@ -29,12 +30,20 @@ class OneHolder(Check):
     A daemon that was killed or stands still cannot release; its kernel does, ``lease + lateness of the kernel``
     after the daemon's end. Only then does the window begin. A release that the kernel refuses is excused up to the
     end of the lease, too.
+
+    A ucarp advertises before its scripts have ended, or reads late: the longer window is always its own, and its
+    slowness comes on top. It is a holder while it is master. What its down script does not take off is
+    `no-orphan`'s matter, and what a dead one left is nobody's: there is no lease.
     """
 
     NAME: ClassVar = "one-holder"
     PROMISE: ClassVar = "at most one holder of an address in each connected component, outside a window"
     FORMULA: ClassVar = (
         "latency; after a disturbance interval + timer lateness + latency; of a dead daemon the lease"
+    )
+    ON_UCARP: ClassVar = OnUcarp(
+        judges=True,
+        sentence="while it is master, and with its slowness in the bound; what a dead one left has no lease",
     )
 
     def __init__(self, situation: Situation) -> None:
@@ -45,12 +54,17 @@ class OneHolder(Check):
         """Take note of a virtual address that came or went; see `Check`."""
         self._look(self.situation.groups[member.segment.name, member.config.vhid])
 
+    def entered(self, member: Member, old: State) -> None:
+        """Look who counts as a holder now; see `Check`."""
+        if member.runs_ucarp and State.MASTER in {member.state, old}:
+            self._look(self.situation.groups[member.segment.name, member.config.vhid])
+
     def disturbed(self) -> None:
         """Look who hears whom now; see `Check`."""
         for group in self.situation.groups.values():
             self._look(group)
 
-    def process_changed(self, host: Host) -> None:  # noqa: ARG002 - any change counts
+    def process_changed(self, host: Machine) -> None:  # noqa: ARG002 - any change counts
         """Look who hears whom now; see `Check`."""
         self.disturbed()
 
@@ -71,8 +85,10 @@ class OneHolder(Check):
 
     def _are_opposed(self, pair: Pair) -> bool:
         one, other = pair
+        if any(member.runs_ucarp and not (member.active and member.state is State.MASTER) for member in pair):
+            return False
         shared = [address for address in one.holds if address in other.holds]
-        leased = any(one.has_leased(address) and other.has_leased(address) for address in shared)
+        leased = any(all(member.runs_ucarp or member.has_leased(address) for member in pair) for address in shared)
         return leased and self.situation.connected(one, other)
 
     def _deadline(self, pair: Pair, since: int) -> tuple[int, Bound]:
@@ -86,20 +102,24 @@ class OneHolder(Check):
                 ("clock drift", situation.drift_of(interval)),
                 ("timer lateness", max(situation.lateness(member.host) for member in pair)),
                 latency,
+                *slowness_of(pair),
             )
         )
         undisturbed = excused + latency[1], Bound((latency,))
-        begin = max(self._disturbed(pair), excused if excused > since else 0)
+        is_slow = any(member.runs_ucarp for member in pair)
+        begin = max(self._disturbed(pair), excused if excused > since or is_slow else 0)
         return max(undisturbed, (begin + after_disturbance.value, after_disturbance), key=lambda end: end[0])
 
     def _disturbed(self, pair: Pair) -> int:
         return max(self.situation.disturbed[member.host.name] for member in pair)
 
     def _excused_until(self, member: Member) -> int:
+        if member.runs_ucarp:
+            return 0
         inactive_since = self.situation.inactive_since.get(member.host.name)
         if inactive_since is None:
             return member.excused
-        return max(member.excused, inactive_since + member.lease + LEASE_LATENESS)
+        return max(member.excused, inactive_since + member.lease + longest_lateness(member.lease))
 
     def _decide(self, pair: Pair, since: int) -> None:
         if self._since.get(pair) != since:

@@ -5,7 +5,7 @@ from typing import ClassVar, final
 from carpsim.checks.calm import Calm
 from carpsim.checks.check import Check
 from carpsim.checks.situation import Member, Situation
-from carpsim.checks.verdict import Bound
+from carpsim.checks.verdict import Bound, OnUcarp
 from carpsim.engine import Alarm
 from triocarp.core import State
 
@@ -27,6 +27,7 @@ class OneMaster(Check):
     NAME: ClassVar = "one-master"
     PROMISE: ClassVar = "exactly one master, from a bound after the last fault on"
     FORMULA: ClassVar = "dead time + interval + clock drift + timer lateness + latency"
+    ON_UCARP: ClassVar = OnUcarp(judges=True, sentence="with its slowness in the bound")
 
     def __init__(self, situation: Situation) -> None:
         super().__init__(situation)

@@ -5,7 +5,7 @@ from typing import ClassVar, final
 from carpsim.checks.calm import Calm
 from carpsim.checks.check import Check
 from carpsim.checks.situation import Member, Situation
-from carpsim.checks.verdict import Bound
+from carpsim.checks.verdict import Bound, OnUcarp
 from carpsim.engine import Alarm
 from triocarp.core import State
 
@@ -23,6 +23,7 @@ class PreferredMaster(Check):
     NAME: ClassVar = "preferred-master"
     PROMISE: ClassVar = "no host that preempts is better than the master"
     FORMULA: ClassVar = "bound of one-master + preempt delay + 2 intervals + latency + flap damping"
+    ON_UCARP: ClassVar = OnUcarp(judges=True, sentence="with its slowness in the bound")
 
     def __init__(self, situation: Situation) -> None:
         super().__init__(situation)

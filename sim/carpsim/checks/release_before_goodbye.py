@@ -4,7 +4,7 @@ from typing import ClassVar, final
 
 from carpsim.checks.check import Check
 from carpsim.checks.situation import Member
-from carpsim.checks.verdict import NOW
+from carpsim.checks.verdict import NOW, OnUcarp
 
 
 @final
@@ -18,6 +18,7 @@ class ReleaseBeforeGoodbye(Check):
     NAME: ClassVar = "release-before-goodbye"
     PROMISE: ClassVar = "a goodbye leaves a host only after its addresses did"
     FORMULA: ClassVar = "at once 0"
+    ON_UCARP: ClassVar = OnUcarp(judges=False, sentence="it says no goodbye")
 
     def said_goodbye(self, member: Member) -> None:
         """Look what is still there; see `Check`."""

@@ -4,6 +4,7 @@ from typing import ClassVar, final
 
 from carpsim.checks.check import Check
 from carpsim.checks.situation import Member, Situation
+from carpsim.checks.verdict import OnUcarp
 from triocarp.core import Announce, Effect, IPAddress, Saying, SendAdvertisement, State
 
 
@@ -20,6 +21,10 @@ class SilentOutsideMaster(Check):
     NAME: ClassVar = "silent-outside-master"
     PROMISE: ClassVar = "no advertisement, announcement or address outside MASTER"
     FORMULA: ClassVar = "none; after MASTER one last advertisement and one goodbye to each destination"
+    ON_UCARP: ClassVar = OnUcarp(
+        judges=True,
+        sentence="what leaves it is judged in the state that it has then, and its address by no-orphan",
+    )
 
     def __init__(self, situation: Situation) -> None:
         super().__init__(situation)
@@ -64,6 +69,21 @@ class SilentOutsideMaster(Check):
                 )
             case _:
                 pass
+
+    def advertised(self, member: Member) -> None:
+        """Judge what a ucarp sends; see `Check`."""
+        self._judge_ucarp(member, "advertises")
+
+    def announced(self, member: Member, address: IPAddress) -> None:
+        """Judge what a ucarp sends; of a carpd, what it asks for is judged; see `Check`."""
+        if member.runs_ucarp:
+            self._judge_ucarp(member, f"announces {address}")
+
+    def _judge_ucarp(self, member: Member, does: str) -> None:
+        if member.state is State.MASTER:
+            self._judged += 1
+        else:
+            self.violate(self.FORMULA, f"{member.host.name} {does} in the state {member.state.value}")
 
     def failed(self, member: Member, effect: Effect) -> None:
         """Allow what was not sent to be said again; see `Check`."""

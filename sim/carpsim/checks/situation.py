@@ -8,11 +8,22 @@ instant from which nothing has disturbed a host any more.
 from dataclasses import dataclass, field
 from typing import Final, final
 
-from carpsim.faults import CableConditions, ClockDrift, Fault, LateTimer, Stop, SwitchOver
+from carpsim.adversary import Replay
+from carpsim.crafted_packets import CraftedAdvertisement
+from carpsim.faults import CableConditions, ClockDrift, Fault, LateTimer, LinkLoss, Stop, SwitchOver, WallClockStep
 from carpsim.host import Host, Machine
-from carpsim.host_network import LEASE_LATENESS
-from carpsim.scenario import HostSettings
+from carpsim.lease_clock import longest_lateness
 from carpsim.segment import Segment, Snooping
+from carpsim.ucarp_host import (
+    LAUNCH,
+    LINK_LOSS_SLEEP,
+    READING_JITTER,
+    READING_PERIOD,
+    REAPING,
+    SETUP,
+    SWITCH_OVER_SLEEP,
+    UcarpHost,
+)
 from carpsim.world import World
 from triocarp.core import (
     Cause,
@@ -41,6 +52,9 @@ from triocarp.core.timing import SECOND, advertisement_interval, lease_seconds
 MOST_DEMOTED: Final = 240
 """The advskew of a demoted host, in every dialect that expresses demotion by it."""
 
+FOR_EVER: Final = 2**62
+"""After every instant."""
+
 _MILLION: Final = 1_000_000
 
 
@@ -60,7 +74,7 @@ class Member:
             another program put it there.
     """
 
-    host: Host
+    host: Machine
     config: VirtualHostConfig
     segment: Segment
     state: State = State.INIT
@@ -79,6 +93,37 @@ class Member:
         return self.host.running and not self.host.paused
 
     @property
+    def runs_ucarp(self) -> bool:
+        """Whether it is a ucarp's: what it does is seen on the wire and on its interface alone."""
+        return isinstance(self.host, UcarpHost)
+
+    @property
+    def dead_time(self) -> int:
+        """How long it hears nobody until it is master, nanoseconds; a ucarp makes no exception of advbase 0."""
+        config = self.config
+        if self.runs_ucarp:
+            return advertisement_interval(config.dead_ratio * config.advbase_s, config.advskew)
+        return config.dead_time
+
+    @property
+    def reading(self) -> int:
+        """How long a frame waits until it is read, at most, nanoseconds; a carpd reads at once."""
+        return READING_PERIOD + READING_JITTER if self.runs_ucarp else 0
+
+    @property
+    def slowness(self) -> int:
+        """How much longer a ucarp may take to find its state than a carpd, nanoseconds; 0 for a carpd.
+
+        It reads late, looks at its dead timer only when it has slept a whole interval, stands still while a
+        script runs, and takes its time to start.
+        """
+        if not self.runs_ucarp:
+            return 0
+        scripts = script_time(self, Hook.UP) + script_time(self, Hook.DOWN)
+        start = LAUNCH.longest + SETUP.longest
+        return self.reading + self.interval + 2 * scripts + start + 4 * self.host.wake_up.longest
+
+    @property
     def carries(self) -> bool:
         """Whether the others can reach its machine: its cable carries frames, and its kernel is not frozen."""
         interface = self.host.network.interface(self.config.interface)
@@ -87,7 +132,9 @@ class Member:
     @property
     def standing(self) -> Standing:
         """What it counts as now, with demotion; while no daemon runs, as it is configured."""
-        node = self.host.node
+        if isinstance(self.host, UcarpHost):
+            return Standing(0, advertisement_interval(self.config.advbase_s, self.host.effective_skew))
+        node = self.host.node if isinstance(self.host, Host) else None
         if node is None:
             return Standing(0, self.config.interval)
         return node.virtual_hosts[self.config.interface, self.config.vhid].standing
@@ -136,6 +183,7 @@ class Situation:
             or wait; it may be in the future.
         components: of each group, as `carpsim.checks.calm` found them and when; a disturbance clears it.
         drift_ppm: the most that any clock was ever faster or slower than the world.
+        has_ucarp: whether some host runs ucarp.
     """
 
     def __init__(self, world: World) -> None:
@@ -146,6 +194,7 @@ class Situation:
         self.disturbed: dict[str, int] = {}
         self.components: dict[tuple[str, int], tuple[int, list[list[Member]] | None]] = {}
         self.drift_ppm = 0
+        self.has_ucarp = False
         self._transits: dict[str, int] = {}
         self._by_host: dict[str, dict[tuple[str, int], Member]] = {}
         self._failures: dict[Member, int] = {}
@@ -156,13 +205,12 @@ class Situation:
     def begin(self) -> None:
         """Take note of the hosts, which are there now and have not started."""
         for settings in self.world.scenario.hosts:
-            if not isinstance(settings, HostSettings):
-                continue  # the bounds are carpd's; what a ucarp does is seen by what it makes carpd do
-            host = self.world.carpd(settings.name)
+            host = self.world.hosts[settings.name]
+            self.has_ucarp = self.has_ucarp or isinstance(host, UcarpHost)
             self.drift_ppm = max(self.drift_ppm, abs(settings.drift_ppm))
             self._lateness[host.name] = host.wake_up.longest
             self.inactive_since[host.name] = self.disturbed[host.name] = self._runs[host.name] = 0
-            for config in host.config.virtual_hosts:
+            for config in settings.config.virtual_hosts:
                 segment = self.world.segments[settings.segments[config.interface]]
                 member = Member(host=host, config=config, segment=segment)
                 self.members[host.name, config.interface, config.vhid] = member
@@ -213,7 +261,7 @@ class Situation:
         frames = 3 if member.config.transport is Transport.UNICAST else 1
         return frames * self.transit(member.segment)
 
-    def lateness(self, host: Host) -> int:
+    def lateness(self, host: Machine) -> int:
         """Return how late a host's timer is at most, nanoseconds.
 
         Args:
@@ -233,13 +281,16 @@ class Situation:
         """Return for how long a backup waits for the next advertisement at most, nanoseconds.
 
         Its dead time; or longer for a better master that advertises more rarely than that: with advbase 0
-        ``ratio * interval``, else 5/4 of the interval (`triocarp.core.listening`).
+        ``ratio * interval``, else 5/4 of the interval (`triocarp.core.listening`). A ucarp has its dead time and
+        its slowness.
 
         Args:
             member: the backup.
             slowest: the longest interval in its group, nanoseconds.
         """
         config = member.config
+        if member.runs_ucarp:
+            return member.dead_time + member.slowness
         others = config.dead_ratio * slowest if config.advbase_s == 0 else slowest + slowest // 4
         return max(config.dead_time, others if config.advbase_s == 0 or slowest >= config.dead_time else 0)
 
@@ -284,10 +335,12 @@ class Situation:
         )
 
     def _believe_each_other(self, one: Member, other: Member) -> bool:
-        """Return whether neither takes the other's seals for stale: their wall clocks agree."""
+        """Return whether neither drops the other's advertisements: they seal, and their wall clocks agree."""
         judging = [member for member in (one, other) if member.config.sealing is Sealing.ENFORCE]
         if not judging:
             return True
+        if one.runs_ucarp or other.runs_ucarp:
+            return False  # which does not seal
         readings = [
             member.host.clock.read(self.world.engine.now) + (member.host.wall_offset or 0)
             for member in (one, other)
@@ -334,12 +387,41 @@ class Situation:
             case ClockDrift():
                 self.drift_ppm = max(self.drift_ppm, abs(fault.drift_ppm))
             case SwitchOver():
-                until = now + fault.hold_down
+                until = now + max(fault.hold_down, self._of_ucarp(fault.host, SWITCH_OVER_SLEEP))
+            case LinkLoss():
+                until = now + self._of_ucarp(fault.host, LINK_LOSS_SLEEP)
+            case WallClockStep():
+                until = now + self._of_ucarp(fault.host, abs(fault.by))
+            case Replay() | CraftedAdvertisement() if self._may_be_believed(fault):
+                until = FOR_EVER if fault.duration is None else now + fault.duration
             case _:
                 pass
         self.disturb(host, until)
 
-    def take_process_change(self, host: Host, now: int) -> None:
+    def _of_ucarp(self, host: str, duration: int) -> int:
+        """Return for how long a ucarp is not itself after a fault; a carpd is at once, or says for how long."""
+        return duration if isinstance(self.world.hosts[host], UcarpHost) else 0
+
+    def _may_be_believed(self, fault: Replay | CraftedAdvertisement) -> bool:
+        """Return whether some host listens to an advertisement that none of them sends: one without seals."""
+        return any(
+            member.runs_ucarp or member.config.sealing is not Sealing.ENFORCE
+            for member in self.members.values()
+            if member.config.vhid == fault.vhid and member.segment.name == fault.segment
+        )
+
+    def take_state(self, host: Machine, new: State | None) -> tuple[Member, State] | None:
+        """Take note of the state of a host without a node; return its virtual host and the old state.
+
+        Args:
+            host: which.
+            new: its state; None for a daemon that has ended, of which nothing is returned.
+        """
+        (member,) = self._by_host[host.name].values()
+        old, member.state = member.state, new or State.INIT
+        return None if new is None else (member, old)
+
+    def take_process_change(self, host: Machine, now: int) -> None:
         """Take note that a daemon started, ended, stood still or went on.
 
         Args:
@@ -348,7 +430,8 @@ class Situation:
         """
         if host.runs != self._runs[host.name]:
             self._runs[host.name] = host.runs
-            self._configure_anew(host)
+            if isinstance(host, Host):
+                self._configure_anew(host)
         if host.running and not host.paused:
             self.inactive_since.pop(host.name, None)
         else:
@@ -394,7 +477,7 @@ class Situation:
                 self.disturb(host.name, now + min(FIRST << (failures - 1), LONGEST))
             case EffectFailed(effect=ReleaseAddresses(interface=interface, vhid=vhid)):
                 member = self._by_host[host.name][interface, vhid]
-                member.excused = max(member.excused, now + member.lease + LEASE_LATENESS)
+                member.excused = max(member.excused, now + member.lease + longest_lateness(member.lease))
                 self.disturb(host.name, now)
             case _:
                 self.disturb(host.name, now)
@@ -461,11 +544,11 @@ def script_time(member: Member, hook: Hook) -> int:
         member: whose.
         hook: which.
     """
-    exists = member.config.up_hook if hook is Hook.UP else member.config.down_hook
+    exists = member.runs_ucarp or (member.config.up_hook if hook is Hook.UP else member.config.down_hook)
     script = member.host.scripts.get(hook)
     if not exists or script is None:
         return 0
-    return script.duration.longest
+    return script.duration.longest + (REAPING.longest if member.runs_ucarp else 0)
 
 
 def end_of(fault: Fault) -> int | None:

@@ -61,6 +61,23 @@ NOW: Final = Bound((("at once", 0),))
 
 
 @final
+@dataclass(frozen=True, slots=True)
+class OnUcarp:
+    """What a check means for a host with ucarp, which has no node, no lease and no goodbye, and is slow.
+
+    Attributes:
+        judges: whether it judges such hosts at all.
+        sentence: how, or why not.
+    """
+
+    judges: bool
+    sentence: str
+
+    def __str__(self) -> str:
+        return self.sentence if self.judges else f"not applicable: {self.sentence}"
+
+
+@final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """What a check found in one run.
@@ -73,6 +90,7 @@ class Verdict:
         margin: nanoseconds that were left in the closest case; less than 0 for none, None if nothing was measured.
         at: the instant of the first violation, nanoseconds.
         sentence: says what was violated; empty if nothing was.
+        on_ucarp: what the check means for the hosts with ucarp that there are; None if there are none.
     """
 
     check: str
@@ -82,6 +100,7 @@ class Verdict:
     margin: int | None = None
     at: int | None = None
     sentence: str = ""
+    on_ucarp: OnUcarp | None = None
 
     def __str__(self) -> str:
         """The verdict in one line."""

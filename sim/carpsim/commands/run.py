@@ -85,6 +85,9 @@ def _judge(scenario: Scenario, outcome: Outcome) -> int:
     sys.stdout.write(f"{count(len(outcome.verdicts), 'check')}, {len(broken) or 'none'} of them violated\n")
     for verdict in broken:
         sys.stdout.write(f"    {verdict}\n")
+    for verdict in outcome.verdicts:
+        if verdict.on_ucarp is not None and not verdict.on_ucarp.judges:
+            sys.stdout.write(f"    {verdict.check}: of hosts with ucarp {verdict.on_ucarp}\n")
     return 0 if outcome.is_as_expected else STATUS_UNEXPECTED
 
 

@@ -76,6 +76,7 @@ from triocarp.core.explanation import explain
 from triocarp.core.family import Family, IPAddress, IPInterface
 from triocarp.core.flap_damping import FlapDamping
 from triocarp.core.node import FailoverGroup, Node
+from triocarp.core.policy_routing import PolicyRouting
 from triocarp.core.ports import AddressPort, FramePort, HookPort, JournalPort, PortError, Ports, ReportPort
 from triocarp.core.problem import ConfigurationError, Problem
 from triocarp.core.reasons import Cause, DropReason, PortFailure
@@ -163,6 +164,7 @@ __all__ = [
     "PacketDropped",
     "PacketReceived",
     "PacketUnreadable",
+    "PolicyRouting",
     "PortError",
     "PortFailure",
     "Ports",

@@ -9,6 +9,7 @@ from typing import Final, final
 from triocarp.core.dialect import CARPD, DIALECTS, UCARP, Dialect, SourceMac
 from triocarp.core.family import Family, IPAddress, IPInterface, family_of
 from triocarp.core.flap_damping import FlapDamping
+from triocarp.core.policy_routing import PolicyRouting
 from triocarp.core.problem import ConfigurationError, Problem
 from triocarp.core.sealing import Sealing
 from triocarp.core.timing import SECOND, advertisement_interval, dead_time, lease_seconds, overdue_interval
@@ -53,6 +54,12 @@ class VirtualHostConfig:
         neutral: leave the addresses alone, and run no down hook, until the host becomes master for the first time.
         ignore_carrier: treat an interface without carrier as up.
         manages_addresses: hold and release the addresses; false where hooks do that.
+        routing_table: number of a routing table for what comes from the virtual addresses; 0 for none. It is held
+            as long as the addresses are, and the main table gets no route to their networks then.
+        rule_priority: of the rule that leads to the routing table; None for the system's choice.
+        routing_prefix_length: of the connected route of each IPv4 virtual address in the routing table; None for
+            the address's own. With 32 there is no such route.
+        gateways: of the default routes in the routing table, at most one of each family.
         up_hook: run a hook on becoming master, before the addresses are announced.
         down_hook: run a hook at the start and on leaving master, before a goodbye.
         announce_after: after how many further advertisements an announcement is repeated. ucarp and OpenBSD
@@ -62,8 +69,8 @@ class VirtualHostConfig:
         failover_group: virtual hosts with the same name fail over together; each is alone if it is empty.
         sealing: what is done about the fields that CARP's HMAC leaves open.
         seal_window: how far the clocks of two hosts may be apart, the time on the wire included.
-        unsealed_peers: hosts whose advertisements need not be sealed, with `Sealing.ENFORCE` or `OBSERVE`: those
-            without carpd.
+        unsealed_peers: hosts whose advertisements need not be sealed, with `Sealing.ENFORCE` or
+            `Sealing.OBSERVE`: those without carpd.
         dialect: whose CARP to speak.
     """
 
@@ -91,6 +98,10 @@ class VirtualHostConfig:
     neutral: bool = False
     ignore_carrier: bool = False
     manages_addresses: bool = True
+    routing_table: int = 0
+    rule_priority: int | None = None
+    routing_prefix_length: int | None = None
+    gateways: tuple[IPAddress, ...] = ()
     up_hook: bool = False
     down_hook: bool = False
     announce_after: tuple[int, ...] = (2,)
@@ -142,6 +153,18 @@ class VirtualHostConfig:
         return (self.password,) if self.other_password is None else (self.password, self.other_password)
 
     @property
+    def routing(self) -> PolicyRouting | None:
+        """Where packets from the virtual addresses go, or None if the system's own tables say so."""
+        if not self.routing_table:
+            return None
+        return PolicyRouting(
+            table=self.routing_table,
+            priority=self.rule_priority,
+            prefix_length=self.routing_prefix_length,
+            gateways=self.gateways,
+        )
+
+    @property
     def interval(self) -> int:
         """Nanoseconds from one advertisement to the next, while not demoted."""
         return advertisement_interval(self.advbase_s, self.advskew or self._zero_interval)
@@ -190,10 +213,10 @@ class NodeConfig:
         """Check what only shows when the virtual hosts stand side by side.
 
         Raises:
-            ConfigurationError: two virtual hosts with the same VHID on one interface, or with the same address, or
-                of one failover group that could not go together.
+            ConfigurationError: two virtual hosts with the same VHID on one interface, or with the same address or
+                routing table, or of one failover group that could not go together.
         """
-        problems = (*_clashes(enumerate(self.virtual_hosts)), *_disunities(enumerate(self.virtual_hosts)))
+        problems = tuple(_problems_together([*enumerate(self.virtual_hosts)]))
         if problems:
             raise ConfigurationError(problems)
 
@@ -227,7 +250,7 @@ def problems_of_drafts(drafts: Sequence[Draft]) -> tuple[Problem, ...]:
         problem.within(_path(index)) for index, draft in enumerate(drafts) for problem in _problems_of(draft)
     ]
     partial = [*enumerate(_partial(draft, draft.unknown) for draft in drafts)]
-    return (*problems, *_clashes(partial), *_disunities(partial))
+    return (*problems, *_problems_together(partial))
 
 
 def _problems_of(draft: Draft) -> Iterator[Problem]:
@@ -265,6 +288,13 @@ def _path(index: int) -> str:
     return f"virtual_hosts[{index}]"
 
 
+def _problems_together(virtual_hosts: Sequence[tuple[int, VirtualHostConfig]]) -> Iterator[Problem]:
+    """Yield what only shows when the virtual hosts stand side by side, as far as they are known."""
+    yield from _clashes(virtual_hosts)
+    yield from _shared_tables(virtual_hosts)
+    yield from _disunities(virtual_hosts)
+
+
 def _clashes(virtual_hosts: Iterable[tuple[int, VirtualHostConfig]]) -> Iterator[Problem]:
     """Yield what two virtual hosts may not have in common, as far as they are known."""
     numbers: dict[tuple[str, int], str] = {}
@@ -300,6 +330,20 @@ def _clashes(virtual_hosts: Iterable[tuple[int, VirtualHostConfig]]) -> Iterator
                     value=str(source),
                     accepted=f"the host's own address, not the virtual one of {holder}: that one moves",
                 )
+
+
+def _shared_tables(virtual_hosts: Iterable[tuple[int, VirtualHostConfig]]) -> Iterator[Problem]:
+    """Yield routing tables that two virtual hosts would fill."""
+    tables: dict[int, str] = {}
+    for index, host in _that_know(virtual_hosts, "routing_table"):
+        path = _path(index)
+        first = tables.setdefault(host.routing_table, path) if host.routing_table else path
+        if first != path:
+            yield Problem(
+                setting=f"{path}.routing_table",
+                value=str(host.routing_table),
+                accepted=f"a table that no other virtual host has; {first} has it",
+            )
 
 
 def _that_know(

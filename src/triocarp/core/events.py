@@ -215,7 +215,8 @@ class DemotionRequested:
     """The operator sets how much the host shall count as worse; it stands in the place of what was asked before.
 
     Attributes:
-        amount: added to the other causes' amounts; may be negative, and the sum is clamped.
+        amount: added to the other causes' amounts; may be negative, which makes up for them. What is compared
+            and sent for the sum is clamped: advskew to 0 to 240, OpenBSD's byte to 0 to 255.
         failover_group: the virtual hosts that it is about; None for all.
     """
 

@@ -3,6 +3,9 @@
 Only a master advertises, so whoever hears two of them, or hears one and is one, knows that something is wrong. A
 single advertisement proves nothing: a master that yields to a better one, as ucarp does, says one last word.
 
+Nor do several at once: where two hosts take over at the same goodbye, each says a few words within a millisecond,
+and what came while a host was frozen comes together afterwards. Whoever is master goes on for longer than that.
+
 A host of both families has an address in each, and advertises over both at once. So advertisements are counted
 for each family by itself, and what comes at the same time and as often over the other family is the same host.
 """
@@ -54,12 +57,17 @@ class _Rival:
 
 @dataclass(slots=True)
 class _Turns:
-    """Two masters taking turns, as a backup hears them over one address family."""
+    """Two masters taking turns, as a backup hears them over one address family.
+
+    ``began`` is when the turn did, ``heard`` when its last advertisement came.
+    """
 
     peer: IPAddress
+    began: int
     heard: int
     interval: int
     other: IPAddress | None = None
+    other_began: int = 0
     other_heard: int = 0
     other_interval: int = 0
     since: int = 0
@@ -147,12 +155,14 @@ class PeerWatch:
         rival.interval = interval
         rival.heard = now
         rival.silent = now + self._dead_ratio * interval
+        goes_on = 2 * (now - rival.since) >= interval
         proven = rival.advertisements[family] >= rival.proven_by
-        if proven and not rival.told:
+        if proven and goes_on and not rival.told:
             rival.told = True
             self._statistics.two_masters += 1
             self._outbox.two_masters(rival.peer, None, rival.since)
-        if rival.yielding[family] >= DEAF_AFTER and not rival.deaf:
+        # A ucarp reads late: what it said while we slept, and its last word within a second, prove nothing.
+        if rival.yielding[family] >= DEAF_AFTER and now - rival.since >= interval and not rival.deaf:
             rival.deaf = True
             self._outbox.one_way(rival.peer, rival.yielding[family], rival.since)
         return proven or rival.proven_by == BESIDE_US
@@ -234,7 +244,7 @@ class PeerWatch:
                 self._end_turns(silent)
         turns = self._turns.get(family)
         if turns is None:
-            self._turns[family] = _Turns(peer, now, interval)
+            self._turns[family] = _Turns(peer, now, now, interval)
             return
         # Until it is told, one lost advertisement is enough to doubt that there are two: a host that stood in for
         # another one may be replaced by it, and soon stand in for it again.
@@ -250,10 +260,13 @@ class PeerWatch:
         else:
             self._end_turns(family)
             turns.count, turns.since = 1, now
+        # What the other one said right after the peer had begun may be the last word with which it yielded.
+        goes_on = 2 * (turns.heard - turns.other_began) >= turns.interval
         turns.peer, turns.other = peer, turns.peer
+        turns.began, turns.other_began = now, turns.began
         turns.heard, turns.other_heard = now, turns.heard
         turns.interval, turns.other_interval = interval, turns.interval
-        if turns.count >= TURNS:
+        if turns.count >= TURNS and goes_on:
             self._tell_turns(family, peer, turns.other, turns.since)
 
     def hear_goodbye(self, peer: IPAddress) -> None:

@@ -64,6 +64,10 @@ class FramePort(Protocol):
 class AddressPort(Protocol):
     """Changes the addresses of interfaces, of both families. `hold` and `release` are complete when they return.
 
+    An address of a virtual host with a `PolicyRouting` has its rule and its routes exactly while it is held. They
+    come and go with it, all or nothing, and nobody else's are touched. Whoever makes a port that can do this tells
+    it which addresses these are, from the configuration.
+
     An IPv6 address can be used as soon as it is there, without duplicate address detection (RFC 4862, section
     5.4), which would make it wait for a second. Mastership is what makes it unique.
     """

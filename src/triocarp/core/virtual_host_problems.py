@@ -14,6 +14,7 @@ from triocarp.core.advertisement import GOODBYE
 from triocarp.core.authentication import KEY_LENGTH_MAX
 from triocarp.core.dialect import VIRTUAL_MAC_PREFIXES, Silence, SourceMac
 from triocarp.core.family import Family, IPAddress, IPInterface, family_of
+from triocarp.core.policy_routing import SYSTEM_TABLES
 from triocarp.core.problem import Problem
 from triocarp.core.sealed_counter import WINDOW_LIMIT
 from triocarp.core.sealing import Sealing
@@ -37,11 +38,15 @@ RANGES: Final = {
     "hold_down": (0, DURATION_LIMIT),
     "announce_refresh": (0, DURATION_LIMIT),
     "seal_window": (1, WINDOW_LIMIT),
+    "routing_table": (0, 2**32 - 1),
 }
 """The least and the most of each number. A dialect may allow less."""
 
 ANNOUNCE_AFTER_RANGE: Final = (1, 65535)
 """The least and the most of each number of advertisements after which an announcement is repeated."""
+
+ROUTING_RANGES: Final = {"rule_priority": (0, 2**32 - 1), "routing_prefix_length": (1, 32)}
+"""The least and the most of numbers that need not be given."""
 
 _DURATIONS: Final = frozenset({"preempt_delay", "hold_down", "announce_refresh", "seal_window"})
 _MAC_LENGTH: Final = 6
@@ -301,7 +306,7 @@ def _scopes(config: "VirtualHostConfig") -> Iterator[Problem]:
         *((setting, _known(config, setting, None)) for setting in ("source6", "group6")),
         *(
             (f"{setting}[{index}]", address)
-            for setting in ("addresses", "peers", "unsealed_peers")
+            for setting in ("addresses", "peers", "unsealed_peers", "gateways")
             for index, address in enumerate(_known(config, setting, ()))
         ),
     )
@@ -368,6 +373,57 @@ def _failover_group(config: "VirtualHostConfig") -> Iterator[Problem]:
         )
 
 
+def _in_range_if_given(setting: str) -> Rule:
+    least, most = ROUTING_RANGES[setting]
+
+    def rule(config: "VirtualHostConfig") -> Iterator[Problem]:
+        number: int | None = getattr(config, setting)
+        if number is not None and not least <= number <= most:
+            yield Problem(setting=setting, value=str(number), accepted=f"a number from {least} to {most}")
+
+    return rule
+
+
+def _system_table(config: "VirtualHostConfig") -> Iterator[Problem]:
+    name = SYSTEM_TABLES.get(config.routing_table)
+    if name is not None:
+        yield Problem(
+            setting="routing_table",
+            value=str(config.routing_table),
+            accepted=f"a table of its own: this is the system's table {name}",
+        )
+
+
+def _table_with_hooks(config: "VirtualHostConfig") -> Iterator[Problem]:
+    if config.routing_table and not config.manages_addresses:
+        yield Problem(
+            setting="routing_table",
+            value=str(config.routing_table),
+            accepted="none: with scripts they put on addresses and routes",
+        )
+
+
+def _missing_table(config: "VirtualHostConfig") -> Iterator[Problem]:
+    wanting = [name for name in (*ROUTING_RANGES, "gateways") if getattr(config, name) not in {None, ()}]
+    if wanting and not config.routing_table:
+        yield Problem(setting="routing_table", value="0", accepted=f"a table, for {' and '.join(wanting)}")
+
+
+def _gateways(config: "VirtualHostConfig") -> Iterator[Problem]:
+    virtual = {address.ip for address in config.addresses}
+    for index, gateway in enumerate(config.gateways):
+        family = family_of(gateway)
+        accepted = ""
+        if _is_no_host(gateway) or gateway in virtual:
+            accepted = "the address of a router"
+        elif family in map(family_of, config.gateways[:index]):
+            accepted = f"one gateway of {family}"
+        elif family not in map(family_of, config.addresses):
+            accepted = f"none of {family}: there is no virtual address of it"
+        if accepted:
+            yield Problem(setting=f"gateways[{index}]", value=str(gateway), accepted=accepted)
+
+
 PART_RULES: Final[tuple[Rule, ...]] = (
     _virtual_addresses,
     _families_of_addresses,
@@ -402,6 +458,11 @@ RULES: Final[tuple[Rule, ...]] = (
     _link_layer_address,
     _unsealed_peers,
     _failover_group,
+    *map(_in_range_if_given, ROUTING_RANGES),
+    _system_table,
+    _table_with_hooks,
+    _missing_table,
+    _gateways,
 )
 """All that may be wrong, in the order in which it is told."""
 

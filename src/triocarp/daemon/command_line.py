@@ -19,6 +19,7 @@ from typing import Final, final
 from triocarp.core import ConfigurationError, Hook, NodeConfig, Transport, VirtualHostConfig
 from triocarp.core.authentication import KEY_LENGTH_MAX
 from triocarp.core.virtual_host_problems import ANNOUNCE_AFTER_RANGE
+from triocarp.daemon.c_notation import read_number
 from triocarp.daemon.password_file import PasswordError, read_password
 from triocarp.daemon.settings import (
     FLAGS,
@@ -39,12 +40,12 @@ _REPEATS_MAX: Final = ANNOUNCE_AFTER_RANGE[1]
 _ANNOUNCE_AFTER: Final = (2,)  # ucarp's
 _ANY_PASSWORD: Final = b"placeholder"  # so that one mistake does not hide the others
 
-_NOT_UCARP_S: Final = frozenset({"--prefix-length", "--script-timeout", "--no-real-time", "--config", "--journal"})
+_NOT_UCARP_S: Final = frozenset(
+    {"--prefix-length", "--script-timeout", "--no-real-time", "--config", "--environment", "--journal"}
+)
 """Written in full or not at all, so that every abbreviation goes on to mean ucarp's option: ``--pre``."""
 
-_NUMBER: Final = re.compile(r"[+-]?(0[xX][0-9a-fA-F]{1,8}|[0-9]{1,9})")  # int() refuses very long ones
 _PASSWORD_OPTION: Final = re.compile(r"-[a-z]*p|--p", re.IGNORECASE)
-_OCTAL: Final = re.compile(r"[+-]?0[0-7]+")
 
 _HINT: Final = "carpd --help lists the options"
 
@@ -181,6 +182,7 @@ def parser() -> _Parser:
     )
     add("--no-real-time", action="store_true", help="be scheduled as any other program")
     add("--config", metavar="FILE", help="read a configuration file instead of the other options")
+    add("--environment", action="store_true", help="read the container image's variables instead")
     add("--journal", metavar="FILE", help="write every input and every effect to a file")
     add("-D", "--debug", action="store_true", help="log every event")
     return arguments
@@ -204,23 +206,34 @@ def read(
         SystemExit: help was asked for, and has been printed.
     """
     options = parser().read(argv)
-    if options.config is not None:
-        return _read_file(options, interfaces)
+    if options.config is not None or options.environment:
+        return _read_elsewhere(options, interfaces)
     return _Reader(options, first_interface).settings()
 
 
-def _read_file(options: argparse.Namespace, interfaces: Callable[[], InterfaceTable]) -> Settings:
-    """Return a configuration file's settings. What stands beside it on the command line goes before it."""
+def _read_elsewhere(options: argparse.Namespace, interfaces: Callable[[], InterfaceTable]) -> Settings:
+    """Return the settings of a configuration file, or of the environment.
+
+    What stands beside ``--config`` or ``--environment`` on the command line goes before it.
+    """
+    origin = "config" if options.config is not None else "environment"
     defaults = vars(parser().read(()))
-    together = {"config", "journal", "no_real_time", "debug", "shutdown", "daemonize", "facility"}
+    together = {origin, "journal", "no_real_time", "debug", "shutdown", "daemonize", "facility"}
     refused = [name for name, value in vars(options).items() if name not in together and value != defaults[name]]
     if refused:
         flags = {action.dest: action.option_strings[-1] for action in parser().actions}
         others = ", ".join(flags[name] for name in refused)
-        raise SettingsError(f"{others}: expected in the file, since --config is given")
-    from triocarp.daemon import config_file  # noqa: PLC0415 - it takes 20 ms to load, and ucarp's users do not want it
+        place = "file" if origin == "config" else "environment"
+        raise SettingsError(f"{others}: expected in the {place}, since --{origin} is given")
+    # They take 20 ms to load, and ucarp's users do not want them.
+    if origin == "config":
+        from triocarp.daemon import config_file  # noqa: PLC0415 - see above
 
-    settings = config_file.read(Path(options.config), interfaces)
+        settings = config_file.read(Path(options.config), interfaces)
+    else:
+        from triocarp.daemon import environment  # noqa: PLC0415 - see above
+
+        settings = environment.read(os.environ, interfaces=interfaces)
     facility, warnings = _facility(options.facility)
     return replace(
         settings,
@@ -340,12 +353,13 @@ class _Reader:
         if text is None:
             self._mistakes.append(f"{_MISSING[flag]} ({flag} is missing)")
             return 1
-        if not _NUMBER.fullmatch(text):
+        try:
+            number = read_number(text)
+        except ValueError:
             said = _UCARP_S_WORDS.get(_FIELDS.get(flag, ""))
             line = f"{flag} {text!r}: expected a whole number"
             self._mistakes.append(f"{said} ({line})" if said else line)
             return 1
-        number = int(text, 8 if _OCTAL.fullmatch(text) else 16 if "x" in text.lower() else 10)
         if most is not None and not least <= number <= most:
             self._mistakes.append(f"{flag} {number}: expected a number from {least} to {most}")
             return least

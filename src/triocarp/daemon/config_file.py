@@ -369,7 +369,10 @@ class VirtualHostReader:
             self._fields[setting] = candidates[0]
         else:
             interface = self._fields["interface"]
-            but = f" but {', '.join(map(str, here))}, which shall move" if here else ""
+            but = ""
+            if here:
+                moves = ", ".join(map(str, here))
+                but = f" but {moves}, which `addresses` lets move: list another one there, or give {interface} one"
             self._mistakes.add(
                 f"{self._where}.{setting}", f"is missing, and {interface} has no {family} address of its own{but}"
             )

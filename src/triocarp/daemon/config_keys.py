@@ -14,7 +14,7 @@ from typing import Any, Final, TypeAlias, final
 
 from triocarp.core import DIALECTS, FlapDamping, IPInterface, Sealing, SourceMac, Transport
 from triocarp.core.timing import SECOND
-from triocarp.core.virtual_host_problems import ANNOUNCE_AFTER_RANGE, DURATION_LIMIT, RANGES
+from triocarp.core.virtual_host_problems import ANNOUNCE_AFTER_RANGE, DURATION_LIMIT, RANGES, ROUTING_RANGES
 from triocarp.daemon.password_file import read_password
 from triocarp.daemon.settings import SCRIPT_TIMEOUT_S_DEFAULT, SCRIPT_TIMEOUT_S_MAX
 
@@ -129,6 +129,7 @@ _PATH: Final = _parsed(Path, "the path of a file")
 _PASSWORD: Final = _parsed(lambda text: read_password(Path(text)), "the path of a file")
 _DURATION: Final = _seconds(0, DURATION_LIMIT // SECOND)
 _HOSTS: Final = _parsed(ipaddress.ip_address, 'an address such as "10.0.0.2"', several=True)
+_ROUTERS: Final = _parsed(ipaddress.ip_address, 'the address of a router such as "10.0.0.254"', several=True)
 _SOURCE_MACS: Final = {
     "ucarp": SourceMac.UCARP_VIRTUAL,
     "virtual": SourceMac.VIRTUAL,
@@ -181,6 +182,10 @@ KEYS: Final[Mapping[str, Key]] = MappingProxyType(
         "announce_after": Key(_whole(*ANNOUNCE_AFTER_RANGE, several=True), "announce_after"),
         "announce_refresh_s": Key(_DURATION, "announce_refresh"),
         "announces_router": Key(_FLAG, "announces_router"),
+        "routing_table": Key(_number("routing_table"), "routing_table"),
+        "rule_priority": Key(_whole(*ROUTING_RANGES["rule_priority"]), "rule_priority"),
+        "routing_prefix_length": Key(_whole(*ROUTING_RANGES["routing_prefix_length"]), "routing_prefix_length"),
+        "gateways": Key(_ROUTERS, "gateways"),
         "failover_group": Key(_TEXT, "failover_group"),
         "sealing": Key(_one_of({sealing.value: sealing for sealing in Sealing}), "sealing"),
         "seal_window_s": Key(_seconds(0.001, RANGES["seal_window"][1] // SECOND), "seal_window"),

@@ -93,6 +93,9 @@ class KernelHost:
         with contextlib.ExitStack() as stack:
             table = InterfaceTable()
             self.addresses = stack.enter_context(RtnetlinkAddressPort(table))
+            for host in virtual_hosts:
+                if host.routing is not None:
+                    self.addresses.route(host.interface, host.addresses, host.routing)
             self._sockets = {
                 interface: stack.enter_context(self._open(interface))
                 for interface in dict.fromkeys(host.interface for host in virtual_hosts)

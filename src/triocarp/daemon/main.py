@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import gc
+import importlib
 import io
 import os
 import random
@@ -31,6 +32,7 @@ from triocarp.daemon import command_line, starting
 from triocarp.daemon.background import run_in_background
 from triocarp.daemon.driver import Driver
 from triocarp.daemon.event_log import EventLog, Level
+from triocarp.daemon.health import HealthSocket
 from triocarp.daemon.kernel_host import KernelHost
 from triocarp.daemon.line_writer import LineWriter, Stream
 from triocarp.daemon.rehearsal import rehearse
@@ -40,12 +42,16 @@ from triocarp.daemon.syslog_stream import DEFAULT_FACILITY, NO_SYSLOG, SyslogStr
 from triocarp.linux.clock import boottime
 from triocarp.linux.instance_lock import AlreadyRunning, InstanceLock
 from triocarp.linux.interface_table import read_interfaces
+from triocarp.linux.orphans import reap_orphans
 from triocarp.linux.precise_timer import PreciseTimer
 from triocarp.linux.scheduling import become_real_time
 from triocarp.linux.wall_clock import WallClock, is_synchronised
 
 STATUS_BUG: Final = 70
 """Exit status of a mistake of ours (EX_SOFTWARE of sysexits(3)); the addresses have been released all the same."""
+
+TOOLS: Final = ("migrate",)
+"""First words of command lines that are no daemon's. ucarp has none: it ignores words without a dash."""
 
 _STDERR: Final = 2
 
@@ -69,6 +75,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not words:
         command_line.parser().print_help()
         return 0
+    if words[0] in TOOLS:
+        return _run_tool(words[0], words[1:])
     try:
         settings = command_line.read(words, first_interface=starting.first_interface)
     except SettingsError as error:
@@ -78,6 +86,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     if settings.daemonize:
         return run_in_background(command_line.program(), functools.partial(_start, settings))
     return _start(settings, lambda: None)
+
+
+def _run_tool(name: str, words: Sequence[str]) -> int:
+    """Run what is no daemon, and return its exit status. Each is loaded when it is asked for, and not before."""
+    module = importlib.import_module(f"triocarp.{name}.main")
+    status: int = module.main(words)
+    return status
 
 
 def _refuse(lines: Sequence[str], status: int) -> int:
@@ -221,6 +236,8 @@ async def _serve(settings: Settings, log: EventLog, early: list[int], runs: Call
                 raise starting.StartError(f"journal {settings.journal}: {error.strerror}") from None
             stack.callback(journal.close)  # last, so that the leaving stands in it
         node = Node(settings.node, rng=random.Random(seed))  # noqa: S311 - so that the journal can be replayed
+        first = settings.node.virtual_hosts[0]
+        health = stack.enter_context(HealthSocket(first.interface, first.vhid))
         kernel = stack.enter_context(KernelHost(settings.node.virtual_hosts, trouble=trouble))
         timer = stack.enter_context(PreciseTimer())
         hooks = ScriptRunner(
@@ -241,6 +258,9 @@ async def _serve(settings: Settings, log: EventLog, early: list[int], runs: Call
         )
         async with trio.open_nursery() as nursery:
             nursery.start_soon(log.serve)
+            nursery.start_soon(health.serve, node, boottime)
+            if os.getpid() == 1:
+                nursery.start_soon(reap_orphans)
             await nursery.start(_serve_signals, driver, log)
             for warning in (*settings.warnings, *_clock_warnings(settings)):
                 log.line(Level.WARNING, warning)

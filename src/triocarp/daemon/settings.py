@@ -1,7 +1,7 @@
 """What carpd was told, whole and checked."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, final
 
@@ -83,6 +83,7 @@ class Settings:
         journal: file that every input and every effect is written to; None for none.
         warnings: what the operator should know about these settings, one sentence each.
         config: the file that has them, its virtual hosts in the order of the node's; None if they are options.
+        names: what the operator calls the fields of the virtual host if there is no such file.
         daemonize: run in the background.
         facility: of syslog, ``none`` for no syslog; None if nobody has chosen.
     """
@@ -94,14 +95,17 @@ class Settings:
     journal: Path | None
     warnings: tuple[str, ...]
     config: Path | None = None
+    names: Mapping[str, str] = field(default_factory=FLAGS.copy)
     daemonize: bool = False
     facility: str | None = None
 
-    def place_of(self, index: int, field: str) -> str:
-        """Return what the operator calls a setting: the option, or the path to the key in the file.
+    def place_of(self, index: int, setting: str) -> str:
+        """Return what the operator calls a setting: the option, the variable, or the path to the key in the file.
 
         Args:
             index: of the virtual host.
-            field: of its configuration that has the same name in the file.
+            setting: field of its configuration that has the same name in the file.
         """
-        return FLAGS[field] if self.config is None else f"{self.config}: virtual_host[{index}].{field}:"
+        if self.config is not None:
+            return f"{self.config}: virtual_host[{index}].{setting}:"
+        return self.names.get(setting, setting)

@@ -1,6 +1,7 @@
 """What is checked before carpd begins, so that nothing is half-started."""
 
 import functools
+import os
 from collections.abc import Callable, Iterator
 from ipaddress import IPv4Address
 from typing import final
@@ -9,7 +10,13 @@ from triocarp.core import Transport, VirtualHostConfig
 from triocarp.core.family import IPAddress
 from triocarp.daemon.settings import Settings
 from triocarp.linux.interface_table import InterfaceTable, read_interfaces
-from triocarp.linux.privileges import Capability, explain_missing, missing_capabilities
+from triocarp.linux.privileges import (
+    Capability,
+    explain_missing,
+    forbidden_to_gain,
+    missing_capabilities,
+    put_into_effect,
+)
 
 
 @final
@@ -41,9 +48,10 @@ def check(settings: Settings) -> tuple[str, ...]:
     virtual_hosts = settings.node.virtual_hosts
     manages = any(host.manages_addresses for host in virtual_hosts)
     needed = set(Capability) if manages else {Capability.CAP_NET_RAW}
+    put_into_effect(hand_on=bool(settings.scripts) and os.getuid() != 0)
     missing = missing_capabilities(sorted(needed, key=lambda capability: capability.name))
     if missing:
-        raise StartError(explain_missing(missing))
+        raise StartError(explain_missing(missing, forbidden=forbidden_to_gain()))
     table = read_interfaces()
     check_interfaces(settings, table)
     return (*borrowed_sources(settings, table), *unreachable_peers(settings, table))

@@ -29,6 +29,7 @@ from triocarp.lab import clock, probe_client
 from triocarp.lab.capture import BpfInstruction, open_packet_socket
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import TracebackType
 
     from triocarp.lab.host import Host
@@ -164,48 +165,9 @@ class Probe:
         Args:
             since: Leave out those that were over by then, in nanoseconds of the lab's clock.
         """
-        sent, replies = self.sent, self.replies
-        answered = {reply.sequence for reply in replies}
-        found: list[Outage] = []
-        for before, after in itertools.pairwise(replies):
-            if after.at < since or after.at - before.at <= self._interval:
-                continue
-            unanswered = _sent_between(sent, before.at, after.at) - {after.sequence}
-            lost = unanswered - answered
-            if lost or len(unanswered) >= _LATE_PROBES:
-                found.append(
-                    Outage(
-                        start_ns=before.at,
-                        end_ns=after.at,
-                        duration_ns=after.at - before.at - self._interval,
-                        lost=len(lost),
-                        before_mac=before.mac,
-                        after_mac=after.mac,
-                    )
-                )
-        return (*found, *self._present_outage(sent, replies))
-
-    def _present_outage(self, sent: tuple[int, ...], replies: tuple[Reply, ...]) -> tuple[Outage, ...]:
-        """Return the outage that still lasts, if one does."""
-        if not replies:
-            return ()
-        before = replies[-1]
-        unanswered = _sent_between(sent, before.at, sent[-1] + 1)
         # The replies to the last batch may not be known yet.
-        if len(unanswered) <= probe_client.requests_per_batch(self._interval) and not self._closed:
-            return ()
-        if not unanswered:
-            return ()
-        return (
-            Outage(
-                start_ns=before.at,
-                end_ns=None,
-                duration_ns=max(0, sent[-1] - before.at - self._interval),
-                lost=len(unanswered),
-                before_mac=before.mac,
-                after_mac=None,
-            ),
-        )
+        under_way = 0 if self._closed else probe_client.requests_per_batch(self._interval)
+        return find_outages(self.sent, self.replies, self._interval, since=since, under_way=under_way)
 
     def _collect(self) -> None:
         """Move records from the process to the lists until it ends."""
@@ -225,7 +187,62 @@ class Probe:
             rest = rest[whole:]
 
 
-def _sent_between(sent: tuple[int, ...], begin: int, end: int) -> set[int]:
+def find_outages(
+    sent: Sequence[int], replies: Sequence[Reply], interval_ns: int, *, since: int = 0, under_way: int = 0
+) -> tuple[Outage, ...]:
+    """Find the outages in what a client has sent and received.
+
+    Args:
+        sent: When each probe was sent, in nanoseconds.
+        replies: In the order of their arrival.
+        interval_ns: From one probe to the next, in nanoseconds.
+        since: Leave out those that were over by then.
+        under_way: To how many of the last probes there may be replies that are not known yet.
+    """
+    answered = {reply.sequence for reply in replies}
+    found: list[Outage] = []
+    for before, after in itertools.pairwise(replies):
+        if after.at < since or after.at - before.at <= interval_ns:
+            continue
+        unanswered = _sent_between(sent, before.at, after.at) - {after.sequence}
+        lost = unanswered - answered
+        if lost or len(unanswered) >= _LATE_PROBES:
+            found.append(
+                Outage(
+                    start_ns=before.at,
+                    end_ns=after.at,
+                    duration_ns=after.at - before.at - interval_ns,
+                    lost=len(lost),
+                    before_mac=before.mac,
+                    after_mac=after.mac,
+                )
+            )
+    return (*found, *_present_outage(sent, replies, interval_ns, under_way))
+
+
+def _present_outage(
+    sent: Sequence[int], replies: Sequence[Reply], interval_ns: int, under_way: int
+) -> tuple[Outage, ...]:
+    """Return the outage that still lasts, if one does."""
+    if not replies:
+        return ()
+    before = replies[-1]
+    unanswered = _sent_between(sent, before.at, sent[-1] + 1)
+    if len(unanswered) <= under_way:
+        return ()
+    return (
+        Outage(
+            start_ns=before.at,
+            end_ns=None,
+            duration_ns=max(0, sent[-1] - before.at - interval_ns),
+            lost=len(unanswered),
+            before_mac=before.mac,
+            after_mac=None,
+        ),
+    )
+
+
+def _sent_between(sent: Sequence[int], begin: int, end: int) -> set[int]:
     """Return the numbers of the probes sent after `begin` and before `end`."""
     return set(range(bisect.bisect_right(sent, begin), bisect.bisect_left(sent, end)))
 

@@ -12,6 +12,7 @@ and one that waits for duplicate address detection, or has failed it, waits for 
 is held anew, the kernel is asked how it is there, and what is not as it shall be is removed.
 """
 
+import contextlib
 import errno
 import threading
 from dataclasses import dataclass
@@ -22,13 +23,15 @@ from typing import Final, Self, final
 from triocarp.core.effects import RenewAddresses
 from triocarp.core.events import EffectFailed
 from triocarp.core.family import IPInterface
+from triocarp.core.policy_routing import PolicyRouting
 from triocarp.core.ports import PortError
 from triocarp.core.reasons import PortFailure
-from triocarp.linux import rtnetlink_messages
+from triocarp.linux import policy_routes, rtnetlink_messages
 from triocarp.linux.clock import boottime
 from triocarp.linux.interface_index import index_of
 from triocarp.linux.interface_table import InterfaceTable
 from triocarp.linux.netlink_socket import NetlinkSocket
+from triocarp.linux.policy_routes import PolicyRoutes
 from triocarp.linux.renewal_thread import Renewal, RenewalThread
 from triocarp.linux.system_errors import address_error, port_error
 
@@ -47,6 +50,7 @@ class _Requests:
         hold: by address, in the order of the addresses.
         find: by IPv6 address.
         release: by address.
+        routes: by address, where it has a routing table of its own.
         held: those on the interface that this port has put there and nobody taken off; shared with the monitor.
     """
 
@@ -55,6 +59,7 @@ class _Requests:
     hold: dict[IPInterface, bytes]
     find: dict[IPv6Interface, bytes]
     release: dict[IPInterface, bytes]
+    routes: dict[IPInterface, policy_routes.Requests]
     held: set[IPInterface]
 
 
@@ -72,12 +77,22 @@ class RtnetlinkAddressPort:
         RuntimeError: the system is out of threads.
     """
 
-    __slots__ = ("_netlink", "_renewals", "_requests", "_table", "_turn")
+    __slots__ = (
+        "_netlink",
+        "_policy_routes",
+        "_renewals",
+        "_requests",
+        "_routings",
+        "_table",
+        "_turn",
+    )
 
     def __init__(self, table: InterfaceTable) -> None:
         self._table = table
         self._netlink = NetlinkSocket()
         self._requests: dict[tuple[str, tuple[IPInterface, ...]], _Requests] = {}
+        self._routings: dict[tuple[str, IPInterface], PolicyRouting] = {}
+        self._policy_routes: PolicyRoutes | None = None
         self._turn = threading.Lock()
         try:
             self._renewals = RenewalThread(self._netlink, self._turn)
@@ -94,6 +109,23 @@ class RtnetlinkAddressPort:
     def thread_id(self) -> int:
         """The number by which the kernel knows the thread that renews leases."""
         return self._renewals.native_id
+
+    def route(self, interface: str, addresses: tuple[IPInterface, ...], routing: PolicyRouting) -> None:
+        """Take note that some addresses have a rule and routes of their own while they are held.
+
+        Call it before `prepare`, in the network namespace of the interface.
+
+        Args:
+            interface: its name.
+            addresses: with their prefix lengths.
+            routing: of their virtual host.
+
+        Raises:
+            OSError: the system is out of file descriptors or memory.
+        """
+        if self._policy_routes is None:
+            self._policy_routes = PolicyRoutes(self._netlink)
+        self._routings |= {(interface, address): routing for address in addresses}
 
     def prepare(self, interface: str, addresses: tuple[IPInterface, ...], lease_s: int) -> None:
         """Encode what a takeover will send.
@@ -145,9 +177,25 @@ class RtnetlinkAddressPort:
             if new:
                 added.append(address)
                 requests.held.add(address)
+            self._put_on_routes(requests, address, added)
             for variant in self._table.variants_of(interface, address.ip):
                 if variant != address:
                     self._take_off(index, variant)
+
+    def _put_on_routes(self, requests: _Requests, address: IPInterface, added: list[IPInterface]) -> None:
+        """Give an address that is there its rule and its routes, if it has some, or else take all off again.
+
+        Raises:
+            PortError: `NO_PERMISSION`, `NO_ROUTE` (to the gateway), `NO_BUFFER` or `OTHER`.
+        """
+        if self._policy_routes is None or address not in requests.routes:
+            return
+        try:
+            self._policy_routes.put_on(requests.routes[address], new=address in added)
+        except OSError as error:
+            self._undo(requests, added)
+            table = requests.routes[address].table
+            raise port_error(error, f"routing what comes from {address.ip} by table {table}") from error
 
     def renew(self, renewal: RenewAddresses) -> None:
         """Have the thread renew the lease of addresses; see `triocarp.core.ports.AddressPort`.
@@ -178,6 +226,12 @@ class RtnetlinkAddressPort:
                     rtnetlink_messages.request_to_release_exactly(requests.index, variant) for variant in others
                 ],
                 asked_at=boottime(),
+                restoring=[
+                    (address, request)
+                    for address, routes in requests.routes.items()
+                    if self._policy_routes is not None
+                    for request in self._policy_routes.again(routes)
+                ],
             )
         )
 
@@ -203,10 +257,11 @@ class RtnetlinkAddressPort:
         """
         index = self._index_of(interface)
         if index is None:
+            self._sweep(interface, addresses)
             return
         prepared = self._requests.get((interface, addresses))
         if prepared is None or prepared.index != index:
-            prepared = _encoded(index, addresses, 0, self._table.held_on(index))
+            prepared = self._encoded(interface, index, addresses, 0)
         prepared.held.difference_update(addresses)
         with self._turn:
             self._release(interface, prepared)
@@ -215,6 +270,11 @@ class RtnetlinkAddressPort:
         failed: tuple[OSError, IPInterface] | None = None
         for address, request in prepared.release.items():
             try:
+                if self._policy_routes is not None and address in prepared.routes:
+                    self._policy_routes.take_off(prepared.routes[address])
+            except OSError as error:
+                failed = failed or (error, address)
+            try:
                 if isinstance(address, IPv4Interface):
                     self._release_ipv4(request)
                 else:
@@ -222,14 +282,34 @@ class RtnetlinkAddressPort:
             except OSError as error:
                 failed = failed or (error, address)
         # Without permission the kernel refuses also what there is nothing to do for.
-        if failed is not None and self._any_present(interface, tuple(prepared.release)):
+        left = self._any_present(interface, tuple(prepared.release)) if failed else False
+        if failed is not None and (left or self._any_routed(prepared)):
             cause, address = failed
             raise port_error(cause, f"removing {address.ip} from {interface}") from cause
+
+    def _sweep(self, interface: str, addresses: tuple[IPInterface, ...]) -> None:
+        """Remove the rules of addresses whose interface is gone, and their routes with it.
+
+        Raises:
+            PortError: `NO_PERMISSION`, `NO_BUFFER` or `OTHER`.
+        """
+        for address in addresses:
+            if self._policy_routes is not None and (interface, address) in self._routings:
+                try:
+                    self._policy_routes.sweep(address)
+                except OSError as error:
+                    raise port_error(error, f"removing the rule of {address.ip}") from error
+
+    def _any_routed(self, prepared: _Requests) -> bool:
+        routes = self._policy_routes
+        return routes is not None and any(map(routes.present, prepared.routes))
 
     def close(self) -> None:
         """End the thread and close the socket; the addresses stay until their leases end. Twice is fine."""
         self._renewals.close()
         self._netlink.close()
+        if self._policy_routes is not None:
+            self._policy_routes.close()
 
     def __enter__(self) -> Self:
         return self
@@ -266,13 +346,16 @@ class RtnetlinkAddressPort:
         known = self._requests.get((interface, addresses))
         if known is not None and known.index == index and known.lease_s == lease_s:
             return known
-        requests = _encoded(index, addresses, lease_s, self._table.held_on(index))
+        requests = self._encoded(interface, index, addresses, lease_s)
         self._requests[interface, addresses] = requests
         return requests
 
     def _undo(self, requests: _Requests, added: list[IPInterface]) -> None:
         """Take off again what a call has added that failed later on."""
         for address in added:
+            if self._policy_routes is not None and address in requests.routes:
+                with contextlib.suppress(OSError):
+                    self._policy_routes.take_off(requests.routes[address])
             self._take_off(requests.index, address)
         requests.held.difference_update(added)
 
@@ -338,14 +421,20 @@ class RtnetlinkAddressPort:
         except OSError:
             return
 
-
-def _encoded(index: int, addresses: tuple[IPInterface, ...], lease_s: int, held: set[IPInterface]) -> _Requests:
-    """Return the requests for some addresses."""
-    return _Requests(
-        index=index,
-        lease_s=lease_s,
-        hold={a: rtnetlink_messages.request_to_hold(index, a, lease_s) for a in addresses},
-        find={a: rtnetlink_messages.request_to_find(index, a) for a in addresses if isinstance(a, IPv6Interface)},
-        release={a: rtnetlink_messages.request_to_release(index, a) for a in addresses},
-        held=held,
-    )
+    def _encoded(self, interface: str, index: int, addresses: tuple[IPInterface, ...], lease_s: int) -> _Requests:
+        """Return the requests for some addresses."""
+        routings = {a: self._routings[interface, a] for a in addresses if (interface, a) in self._routings}
+        return _Requests(
+            index=index,
+            lease_s=lease_s,
+            hold={
+                a: rtnetlink_messages.request_to_hold(index, a, lease_s, claims_network=a not in routings)
+                for a in addresses
+            },
+            find={
+                a: rtnetlink_messages.request_to_find(index, a) for a in addresses if isinstance(a, IPv6Interface)
+            },
+            release={a: rtnetlink_messages.request_to_release(index, a) for a in addresses},
+            routes={a: policy_routes.requests_for(index, a, routing) for a, routing in routings.items()},
+            held=self._table.held_on(index),
+        )

@@ -21,6 +21,9 @@ RTMGRP_LINK: Final = 0x1
 RTMGRP_IPV4_IFADDR: Final = 0x10
 RTMGRP_IPV6_IFADDR: Final = 0x100
 
+_SOL_NETLINK: Final = 270  # <linux/socket.h>
+_NETLINK_GET_STRICT_CHK: Final = 12  # <linux/netlink.h>, Linux 4.20
+
 _DATAGRAM_LENGTH_MAX: Final = 1 << 16  # the kernel makes parts of a dump as long as the reader allows
 _ACKNOWLEDGEMENT_LENGTH_MAX: Final = 1 << 12  # a header, an error number and at most the request again
 _DUMP_ATTEMPTS: Final = 10  # each one interrupted means that the interfaces changed meanwhile
@@ -33,6 +36,7 @@ class NetlinkSocket:
     Args:
         groups: of notifications to receive, ``RTMGRP_...``; 0 for none.
         program: filter for what is received.
+        strict: have the kernel heed what a request for a list says about which objects it wants.
 
     Raises:
         OSError: the system is out of file descriptors or memory.
@@ -40,7 +44,7 @@ class NetlinkSocket:
 
     __slots__ = ("_numbers", "_socket", "port_id")
 
-    def __init__(self, *, groups: int = 0, program: tuple[Instruction, ...] = ()) -> None:
+    def __init__(self, *, groups: int = 0, program: tuple[Instruction, ...] = (), strict: bool = False) -> None:
         self._socket = socket.socket(
             socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE
         )
@@ -48,6 +52,8 @@ class NetlinkSocket:
         try:
             if program:
                 packet_filter.attach(self._socket, program)
+            if strict:
+                self._socket.setsockopt(_SOL_NETLINK, _NETLINK_GET_STRICT_CHK, 1)
             self._socket.bind((0, groups))
         except OSError:
             self._socket.close()
@@ -133,6 +139,38 @@ class NetlinkSocket:
             if complete:
                 return reports
         raise OSError(errno.EINTR, "the interfaces changed faster than they could be listed")
+
+    def collect(self, question: bytes) -> list[bytes]:
+        """Return the messages of a list, each whole, as the kernel gives them.
+
+        Not for a socket with notifications, which would come in between.
+
+        Args:
+            question: the encoded request for it.
+
+        Raises:
+            OSError: the kernel refuses, or the list changed faster than it could be read.
+        """
+        for _ in range(_DUMP_ATTEMPTS):
+            self._socket.send(question)
+            messages, complete = self._read_messages()
+            if complete:
+                return messages
+        raise OSError(errno.EINTR, "what was listed changed faster than it could be read")
+
+    def _read_messages(self) -> tuple[list[bytes], bool]:
+        found: list[bytes] = []
+        complete = True
+        while True:
+            for kind, flags, message in rtnetlink_messages.split(self._socket.recv(_DATAGRAM_LENGTH_MAX)):
+                complete = complete and not flags & rtnetlink_messages.NLM_F_DUMP_INTERRUPTED
+                if kind not in (rtnetlink_messages.NLMSG_DONE, rtnetlink_messages.NLMSG_ERROR):
+                    found.append(message)
+                    continue
+                error = rtnetlink_messages.ended_error(message)
+                if error:
+                    raise OSError(error, os.strerror(error))
+                return found, complete
 
     def receive(self) -> list[Report]:
         """Return what the next notification says.

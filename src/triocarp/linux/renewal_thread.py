@@ -42,6 +42,7 @@ class Renewal:
         requests: by address, encoded.
         held: the addresses that are held on the interface; others change it meanwhile.
         clearing: requests that are sent afterwards, whether they work or not.
+        restoring: the same, each for an address that is held: its rule and its routes, should they be gone.
         asked_at: nanoseconds of `boottime`.
     """
 
@@ -50,6 +51,7 @@ class Renewal:
     held: set[IPInterface]
     clearing: Sequence[bytes]
     asked_at: int
+    restoring: Sequence[tuple[IPInterface, bytes]] = ()
 
 
 @final
@@ -125,6 +127,9 @@ class RenewalThread:
         for request in renewal.clearing:
             with contextlib.suppress(OSError):
                 self._send(request, renewal)
+        for address, request in renewal.restoring:
+            with contextlib.suppress(OSError):
+                self._send(request, renewal, address)
         return failure
 
     def _send(self, request: bytes, renewal: Renewal, address: IPInterface | None = None) -> None:

@@ -37,14 +37,15 @@ RTM_NEWADDR: Final = 20
 RTM_DELADDR: Final = 21
 RTM_GETADDR: Final = 22
 _RTM_GETROUTE: Final = 26
-_NLMSG_ERROR: Final = 2
-_NLMSG_DONE: Final = 3
+NLMSG_ERROR: Final = 2
+NLMSG_DONE: Final = 3
 _NLM_F_REQUEST: Final = 0x1
-_NLM_F_ACK: Final = 0x4
-_NLM_F_DUMP_INTERRUPTED: Final = 0x10
+NLM_F_ACK: Final = 0x4
+NLM_F_DUMP_INTERRUPTED: Final = 0x10
 _NLM_F_REPLACE: Final = 0x100
-_NLM_F_DUMP: Final = 0x300
-_NLM_F_CREATE: Final = 0x400
+NLM_F_EXCL: Final = 0x200
+NLM_F_DUMP: Final = 0x300
+NLM_F_CREATE: Final = 0x400
 _RTEXT_FILTER_SKIP_STATS: Final = 0x8
 _IFF_UP: Final = 0x1
 _IFF_LOOPBACK: Final = 0x8
@@ -53,6 +54,7 @@ _IFF_NOARP: Final = 0x80
 _IFA_F_NODAD: Final = 0x02
 _IFA_F_DADFAILED: Final = 0x08
 _IFA_F_TENTATIVE: Final = 0x40
+_IFA_F_NOPREFIXROUTE: Final = 0x200
 _RTM_F_FIB_MATCH: Final = 0x2000
 _RTA_DST: Final = 1
 _RTA_OIF: Final = 4
@@ -176,7 +178,7 @@ Report: TypeAlias = LinkReport | AddressReport | Ended
 """All that we read from rtnetlink."""
 
 
-def request_to_hold(index: int, address: IPInterface, lease_s: int) -> bytes:
+def request_to_hold(index: int, address: IPInterface, lease_s: int, *, claims_network: bool = True) -> bytes:
     """Return the request that adds an address, or gives a new lease to one that is there.
 
     An IPv6 address is usable at once: it does not wait for duplicate address detection. It is deprecated from the
@@ -187,21 +189,25 @@ def request_to_hold(index: int, address: IPInterface, lease_s: int) -> bytes:
         index: of the interface.
         address: with its prefix length.
         lease_s: seconds after which the kernel removes it.
+        claims_network: whether the main table gets a route to its network, as it usually does.
     """
     text = str(address.ip)
+    unclaiming = 0 if claims_network else _IFA_F_NOPREFIXROUTE
     attributes: list[tuple[str, object]] = [("IFA_ADDRESS", text)]
     if isinstance(address, IPv4Interface):
         lease = {"ifa_preferred": lease_s, "ifa_valid": lease_s}
         attributes = [("IFA_LOCAL", text), *attributes, ("IFA_CACHEINFO", lease)]
+        if unclaiming:
+            attributes.append(("IFA_FLAGS", unclaiming))
     else:
         lease = {"ifa_preferred": 0, "ifa_valid": lease_s}
         attributes += [
             ("IFA_CACHEINFO", lease),
-            ("IFA_FLAGS", _IFA_F_NODAD),
+            ("IFA_FLAGS", _IFA_F_NODAD | unclaiming),
             ("IFA_RT_PRIORITY", ROUTE_METRIC),
             ("IFA_PROTO", ADDRESS_PROTOCOL),
         ]
-    return _address_request(RTM_NEWADDR, _NLM_F_CREATE | _NLM_F_REPLACE, index, address, attributes)
+    return _address_request(RTM_NEWADDR, NLM_F_CREATE | _NLM_F_REPLACE, index, address, attributes)
 
 
 def request_to_release(index: int, address: IPInterface) -> bytes:
@@ -235,7 +241,7 @@ def request_to_find(index: int, address: IPv6Interface) -> bytes:
         index: of the interface.
         address: of which only the address counts.
     """
-    return _encoded(
+    return encode(
         _address_message(index, address),
         type=RTM_GETADDR,
         flags=0,
@@ -273,10 +279,10 @@ def request_for_links(number: int) -> bytes:
     Args:
         number: which the answers carry.
     """
-    return _encoded(
+    return encode(
         _LinkMessage(),
         type=RTM_GETLINK,
-        flags=_NLM_F_DUMP,
+        flags=NLM_F_DUMP,
         number=number,
         attributes=[("IFLA_EXT_MASK", _RTEXT_FILTER_SKIP_STATS)],
     )
@@ -291,7 +297,7 @@ def request_for_addresses(number: int, family: int = socket.AF_UNSPEC) -> bytes:
     """
     message = _AddressMessage()
     message["family"] = family
-    return _encoded(message, type=RTM_GETADDR, flags=_NLM_F_DUMP, number=number, attributes=[])
+    return encode(message, type=RTM_GETADDR, flags=NLM_F_DUMP, number=number, attributes=[])
 
 
 def acknowledged_error(answer: bytes) -> int:
@@ -309,19 +315,39 @@ def read(data: bytes) -> Iterator[Report]:
     Args:
         data: one or more netlink messages.
     """
+    for kind, flags, message in split(data):
+        _, _, _, number, port_id = _HEADER.unpack_from(message)
+        if kind in (NLMSG_ERROR, NLMSG_DONE):
+            error = ended_error(message)
+            yield Ended(number=number, error=error, interrupted=bool(flags & NLM_F_DUMP_INTERRUPTED))
+        elif kind in (RTM_NEWLINK, RTM_DELLINK):
+            yield from _read_link(message, present=kind == RTM_NEWLINK)
+        elif kind in (RTM_NEWADDR, RTM_DELADDR):
+            yield from _read_address(message, kind == RTM_NEWADDR, port_id, number)
+
+
+def split(data: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """Yield the kind, the flags and the bytes of each message of a datagram.
+
+    Args:
+        data: from the kernel.
+    """
     offset = 0
     while offset + _HEADER.size <= len(data):
-        length, kind, flags, number, port_id = _HEADER.unpack_from(data, offset)
+        length, kind, flags, _, _ = _HEADER.unpack_from(data, offset)
         if not _HEADER.size <= length <= len(data) - offset:
             return
-        if kind in (_NLMSG_ERROR, _NLMSG_DONE):
-            error = -_ERROR.unpack_from(data, offset + _HEADER.size)[0]
-            yield Ended(number=number, error=error, interrupted=bool(flags & _NLM_F_DUMP_INTERRUPTED))
-        elif kind in (RTM_NEWLINK, RTM_DELLINK):
-            yield from _read_link(data[offset : offset + length], present=kind == RTM_NEWLINK)
-        elif kind in (RTM_NEWADDR, RTM_DELADDR):
-            yield from _read_address(data[offset : offset + length], kind == RTM_NEWADDR, port_id, number)
+        yield kind, flags, data[offset : offset + length]
         offset += -(-length // _ALIGNMENT) * _ALIGNMENT
+
+
+def ended_error(message: bytes) -> int:
+    """Return the error number of an acknowledgement or of the end of a list, 0 for success.
+
+    Args:
+        message: whole.
+    """
+    return -int(_ERROR.unpack_from(message, _HEADER.size)[0])
 
 
 def _read_link(data: bytes, *, present: bool) -> Iterator[LinkReport]:
@@ -370,10 +396,10 @@ def _read_address(data: bytes, present: bool, port_id: int, number: int) -> Iter
 def _address_request(
     kind: int, flags: int, index: int, address: IPInterface, attributes: list[tuple[str, object]]
 ) -> bytes:
-    return _encoded(
+    return encode(
         _address_message(index, address),
         type=kind,
-        flags=_NLM_F_ACK | flags,
+        flags=NLM_F_ACK | flags,
         number=int(address.ip) if isinstance(address, IPv4Interface) else 0,
         attributes=attributes,
     )
@@ -387,7 +413,7 @@ def _address_message(index: int, address: IPInterface) -> Any:  # noqa: ANN401 -
     return message
 
 
-def _encoded(
+def encode(
     message: Any,  # noqa: ANN401 - pyroute2 has no types
     *,
     type: int,  # noqa: A002 - as the header's field is called
@@ -395,6 +421,15 @@ def _encoded(
     number: int,
     attributes: list[tuple[str, object]],
 ) -> bytes:
+    """Return a message of pyroute2 as the bytes of a request.
+
+    Args:
+        message: with the fields of its own header.
+        type: ``RTM_...``.
+        flags: ``NLM_F_...``, without that of every request.
+        number: which the answers carry.
+        attributes: by name.
+    """
     message["header"]["type"] = type
     message["header"]["flags"] = _NLM_F_REQUEST | flags
     message["header"]["sequence_number"] = number

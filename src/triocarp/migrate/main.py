@@ -1,0 +1,137 @@
+"""``carpd migrate``: prints carpd's configuration for what is configured elsewhere, and what will differ.
+
+What is printed is a configuration file; all that is not settings stands there as comments. No password is printed.
+"""
+
+import os
+import shlex
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from triocarp.migrate import bsd_ifconfig, debian_interfaces, image_environment, toml_text, ucarp_options
+from triocarp.migrate.migration import DIRECTORY, MigratedHost, Migration, MigrationError, name_for
+
+STATUS_UNREADABLE: Final = 1
+"""Exit status of what cannot be read, or has no equivalent."""
+
+STATUS_USAGE: Final = 2
+"""Exit status of a command that was not understood."""
+
+_USAGE: Final = """\
+usage: carpd migrate ucarp OPTIONS...             a ucarp command line, or - to read one
+       carpd migrate debian [FILE]                /etc/network/interfaces
+       carpd migrate environment [FILE]           the image's variables: this environment, or NAME=value lines
+       carpd migrate freebsd [--interface IF] LINE...
+       carpd migrate openbsd [--interface IF] LINE...
+
+Prints a configuration file for carpd, with what will differ as comments. Changes nothing, prints no password.
+- for FILE or LINE reads standard input, so that no password stands on a command line.
+"""
+_INTERFACES: Final = "/etc/network/interfaces"
+
+
+def main(words: Sequence[str]) -> int:
+    """Print what the words ask for, and return the exit status: 0, 1 if it cannot be said, 2 for a wrong command.
+
+    Args:
+        words: what stands behind ``migrate``.
+    """
+    readers: Mapping[str, Callable[[Sequence[str]], Migration]] = {
+        "ucarp": _ucarp,
+        "debian": _debian,
+        "environment": _environment,
+        "freebsd": lambda rest: _bsd("freebsd", rest),
+        "openbsd": lambda rest: _bsd("openbsd", rest),
+    }
+    if not words or words[0] not in readers:
+        asked = bool(words) and words[0] in {"-h", "--help"}
+        print(_USAGE, end="", file=sys.stdout if asked else sys.stderr)
+        return 0 if asked else STATUS_USAGE
+    try:
+        text = written(readers[words[0]](words[1:]))
+    except MigrationError as error:
+        lines = error.lines
+    except (OSError, UnicodeDecodeError) as error:
+        lines = (str(error),)
+    else:
+        sys.stdout.write(text)
+        return 0
+    for line in lines:
+        print(f"carpd migrate: {line}", file=sys.stderr)  # noqa: T201 - what the command is for
+    return STATUS_UNREADABLE
+
+
+def _ucarp(words: Sequence[str]) -> Migration:
+    return ucarp_options.read(shlex.split(sys.stdin.read()) if list(words) == ["-"] else words)
+
+
+def _debian(words: Sequence[str]) -> Migration:
+    return debian_interfaces.read(_content(words[0] if words else _INTERFACES))
+
+
+def _environment(words: Sequence[str]) -> Migration:
+    return image_environment.read(image_environment.variables_of(_content(words[0])) if words else os.environ)
+
+
+def _bsd(system: str, words: Sequence[str]) -> Migration:
+    interface = None
+    if words and words[0] == "--interface" and len(words) > 1:
+        interface, words = words[1], words[2:]
+    if not words or list(words) == ["-"]:
+        lines = sys.stdin.read().splitlines()
+    elif any(" " in word for word in words):
+        lines = list(words)
+    else:
+        lines = [shlex.join(words)]
+    meant = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
+    return bsd_ifconfig.read(meant, system, interface=interface)
+
+
+def _content(name: str) -> str:
+    return sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
+
+
+def written(migration: Migration) -> str:
+    """Return what is printed: the file, with all that is not settings in comments before it.
+
+    Args:
+        migration: what was read.
+
+    Raises:
+        MigrationError: TOML cannot say it.
+    """
+    settings = toml_text.write(migration)
+    comments = "".join(f"#{' ' * bool(line)}{_one_line(line)}\n" for line in _comments(migration))
+    return f"{comments}\n{settings}"
+
+
+def _one_line(text: str) -> str:
+    """Return a text without what a comment of TOML may not hold."""
+    return "".join(char if char.isprintable() else "?" for char in text)
+
+
+def _comments(migration: Migration) -> Iterator[str]:
+    first = migration.hosts[0].config
+    name = name_for(first.interface, first.vhid)
+    yield f"{DIRECTORY / name}.toml, for: carpd --config {DIRECTORY / name}.toml"
+    yield f"or, with our unit: systemctl enable --now carpd@{name}"
+    yield from _passwords(migration.hosts)
+    lines = [host.flags for host in migration.hosts if host.flags]
+    if lines:
+        yield ""
+        yield "The same without a file:"
+        yield from (f"  carpd {shlex.join(flags)}" for flags in lines)
+    yield ""
+    yield "What will differ, and what to look at:"
+    yield from (f"- {difference}" for difference in migration.differences)
+
+
+def _passwords(hosts: Sequence[MigratedHost]) -> Iterator[str]:
+    moved = [host for host in hosts if host.password_origin]
+    if moved:
+        yield ""
+        yield "First put each password into its file, so that nobody else can read it (then Ctrl-D):"
+    for host in moved:
+        yield f"  install -D -m 0640 /dev/stdin {shlex.quote(str(host.password_file))}    # {host.password_origin}"

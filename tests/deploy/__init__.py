@@ -1,0 +1,1 @@
+"""What deploy/ has, rendered by the programs that an operator uses, and held to its promises."""
