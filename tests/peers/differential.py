@@ -172,23 +172,25 @@ class Play:
 
     def pids(self) -> list[int]:
         """Return the processes of the program on its host, wherever they were started."""
-        name = self.program[-1].encode()
-        found = list[int]()
-        ours = self.host.call(lambda: os.stat("/proc/thread-self/ns/net").st_ino)  # noqa: PTH116 - no Path is needed
-        for process in Path("/proc").glob("[0-9]*"):
-            try:
-                words = (process / "cmdline").read_bytes().split(b"\0")
-                if name in words and (process / "ns/net").stat().st_ino == ours:
-                    found.append(int(process.name))
-            except OSError:
-                continue  # it has ended meanwhile
-        return found
+        return pids_of(self.host, self.program[-1])
 
     def stop(self, number: signal.Signals) -> None:
         """Ask all processes of the program to end, and wait until they have."""
         for pid in self.pids():
             os.kill(pid, number)
         wait_until(lambda: not self.pids(), "it ends", timeout_s=EXIT_S)
+
+
+def pids_of(host: Host, word: str) -> list[int]:
+    """Return the processes on a host that have a word on their command line."""
+    here = host.call(lambda: Path("/proc/thread-self/ns/net").stat().st_ino)
+    found: list[int] = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            words = (process / "cmdline").read_bytes().split(b"\0")
+            if word.encode() in words and (process / "ns/net").stat().st_ino == here:
+                found.append(int(process.name))
+    return found
 
 
 class Talker:
