@@ -19,7 +19,7 @@ from tests.conftest import OUTER_NETWORK
 
 if TYPE_CHECKING:
     import signal
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Generator, Mapping, Sequence
 
     from triocarp.lab import Host
 
@@ -112,7 +112,7 @@ class Engine:
         return size
 
     @contextlib.contextmanager
-    def unpacked(self) -> Iterator[Path]:
+    def unpacked(self) -> Generator[Path]:
         """Give the tree of the image, for programs that are started in it without podman."""
         tree = self.podman("image", "mount", IMAGE).stdout.strip()
         try:

@@ -1,6 +1,7 @@
 """What no host would send, as others read it: dpkt and a sound receiver are the second opinion."""
 
 from ipaddress import IPv4Address
+from typing import Any
 
 import dpkt
 import pytest
@@ -64,7 +65,7 @@ def test_an_advertisement_is_wrong_in_one_thing(wrong: dict[str, int], reasons: 
     """It is sent once, its IP header sums up whatever is wrong, and a receiver names what it is."""
     world, frames = frames_of(advertisement(**wrong))
     (frame,) = frames
-    packet = dpkt.ip.IP(frame.packet)
+    packet: Any = dpkt.ip.IP(frame.packet)
     assert internet_checksum(frame.packet[:20]) == 0
     assert (IPv4Address(packet.src), IPv4Address(packet.dst), packet.p) == (SOURCE, CARP_GROUP, 112)
     found = dropped(world)

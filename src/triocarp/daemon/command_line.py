@@ -214,7 +214,8 @@ def _read_elsewhere(options: argparse.Namespace, interfaces: Callable[[], Interf
 
     What stands beside ``--config`` or ``--environment`` on the command line goes before it.
     """
-    origin = "config" if options.config is not None else "environment"
+    file: str | None = options.config
+    origin = "environment" if file is None else "config"
     defaults = vars(parser().read(()))
     together = {origin, "journal", "no_real_time", "debug", "shutdown", "daemonize", "facility"}
     refused = [name for name, value in vars(options).items() if name not in together and value != defaults[name]]
@@ -224,10 +225,10 @@ def _read_elsewhere(options: argparse.Namespace, interfaces: Callable[[], Interf
         place = "file" if origin == "config" else "environment"
         raise SettingsError(f"{others}: expected in the {place}, since --{origin} is given")
     # They take 20 ms to load, and ucarp's users do not want them.
-    if origin == "config":
+    if file is not None:
         from triocarp.daemon import config_file  # noqa: PLC0415 - see above
 
-        settings = config_file.read(Path(options.config), interfaces)
+        settings = config_file.read(Path(file), interfaces)
     else:
         from triocarp.daemon import environment  # noqa: PLC0415 - see above
 
