@@ -95,11 +95,6 @@ class Play:
         """Where the program runs."""
         return self.site.two
 
-    @property
-    def is_ucarp(self) -> bool:
-        """Whether it is the real one."""
-        return self.program != PROGRAM
-
     def start(self, *words: str) -> Daemon:
         """Start the program with a command line, in which `@` is the directory of the play."""
         log_file = self.site.log_file(self.host)

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from tests.docs.pages import read
+from tests.kernel.syslog import Syslog
 from tests.kernel.wire import PASSWORD, VIP, Crafted
-from tests.peers.differential import LEAST, NEEDED, OWN, Play, play_all, settle
+from tests.peers.differential import LEAST, NEEDED, OWN, PATIENCE_S, Play, play_all, settle
 from triocarp.core import Authenticator, covered_addresses
 from triocarp.lab import clock
 
@@ -340,6 +341,41 @@ REACTIONS: dict[str, tuple[Callable[[Play], Reaction], dict[str, str]]] = {
 }
 
 
+def obey(play: Play, _: str) -> list[str]:
+    """Send the signals that people send, and return what syslog has of it, without time and name."""
+    syslog = Syslog(play.directory / "syslog")
+    try:
+        play.program = tuple(syslog.argv(*play.program))
+        needed = [word for word in NEEDED if word not in {"-f", "none"}]
+        daemon = play.start(*BOTH, "-z", *needed, "-f", "local3")
+        syslog.wait_for("Switching to state: BACKUP", PATIENCE_S)
+        play.wait_for_scripts(1)
+        daemon.process.send_signal(signal.SIGUSR1)
+        syslog.wait_for("BACKUP on eth0", PATIENCE_S)
+        play.wait_for_advertisement()
+        play.wait_for_scripts(2)
+        daemon.process.send_signal(signal.SIGUSR1)
+        syslog.wait_for("MASTER on eth0", PATIENCE_S)
+        handed_over = clock.now()
+        daemon.process.send_signal(signal.SIGUSR2)
+        play.wait_for_scripts(3)
+        again = play.wait_for_advertisement(since=handed_over + clock.SECOND // 2)
+        assert again.at - handed_over >= 3 * clock.SECOND
+        play.wait_for_scripts(4)
+        assert daemon.stop() == 0
+        play.wait_for_scripts(5)
+        here = f"{play.directory}/"
+        return [TOLD.sub(r"\1 \2", line).replace(here, "") for line in tuple(syslog.lines) if TOLD.match(line)]
+    finally:
+        syslog.close()
+
+
+TOLD: Final = re.compile(
+    r"(<\d+>).* u?carpd?\[\d+\]: (\[\w+\] (Switching to state: (BACKUP|MASTER)|Spawning .*|\w+ on eth0 id \d+)).*"
+)
+"""What both tell syslog of what they do; what stands behind ucarp's words is carpd's."""
+
+
 def differences(one: object, other: object) -> dict[str, tuple[object, object]]:
     """Return the fields in which two results differ, with both values."""
     names: tuple[str, ...] = one.__dataclass_fields__.keys()  # type: ignore[attr-defined]
@@ -386,6 +422,13 @@ def test_reactions(ucarp_program: str, tmp_path: Path) -> None:
         if not found.keys() <= REACTIONS[name][1].keys():
             wrong.append(f"{name}: {found}")
     assert not wrong, "\n".join(wrong)
+
+
+def test_signals(ucarp_program: str, tmp_path: Path) -> None:
+    """SIGUSR1 and SIGUSR2: the same lines in syslog, in the same order, with the same severity and facility."""
+    ((_, theirs, ours),) = play_all([""], obey, ucarp_program, tmp_path)
+    assert theirs == ours
+    assert len(theirs) == 4 + 5 + 2
 
 
 def test_every_difference_is_on_the_page() -> None:
