@@ -23,7 +23,7 @@ OUTER_NETWORK = "TRIOCARP_OUTER_NETWORK"
 
 _KEY = "triocarp_private_network_refusal"
 _refusal = pytest.StashKey[str]()
-_PACKAGES = {"ip": "iproute2", "nft": "nftables", "systemd-analyze": "systemd"}
+_PACKAGES = {"ip": "iproute2", "nft": "nftables", "start-stop-daemon": "dpkg", "systemd-analyze": "systemd"}
 """Debian's names of the packages that are not called like their program."""
 _FOR_THE_IMAGE = ["podman", "buildah", "runc", "debootstrap", "ip"]
 

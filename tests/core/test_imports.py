@@ -16,6 +16,7 @@ MAY_IMPORT = {
     "triocarp.daemon": {"triocarp.daemon", "triocarp.linux", "triocarp.core"},
     # What is no daemon, and reads its settings. `daemon.main` loads them by name when their word is the first.
     "triocarp.migrate": {"triocarp.migrate", "triocarp.daemon", "triocarp.linux", "triocarp.core"},
+    "triocarp.doctor": {"triocarp.doctor", "triocarp.daemon", "triocarp.linux", "triocarp.core"},
     "triocarp.ctl": {"triocarp.ctl"},
     "triocarp.lab": {"triocarp.lab"},
     "triocarp.demo": {"triocarp.demo", "triocarp.lab", "triocarp.core"},

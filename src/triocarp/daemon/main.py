@@ -50,7 +50,7 @@ from triocarp.linux.wall_clock import WallClock, is_synchronised
 STATUS_BUG: Final = 70
 """Exit status of a mistake of ours (EX_SOFTWARE of sysexits(3)); the addresses have been released all the same."""
 
-TOOLS: Final = ("migrate",)
+TOOLS: Final = ("migrate", "doctor")
 """First words of command lines that are no daemon's. ucarp has none: it ignores words without a dash."""
 
 _STDERR: Final = 2

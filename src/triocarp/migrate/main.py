@@ -132,6 +132,7 @@ def _passwords(hosts: Sequence[MigratedHost]) -> Iterator[str]:
     moved = [host for host in hosts if host.password_origin]
     if moved:
         yield ""
-        yield "First put each password into its file, so that nobody else can read it (then Ctrl-D):"
+        yield "First put each password into its file, so that nobody else can read it (then Ctrl-D);"
+        yield "for our unit, whose user is carpd, with -m 0640 -g carpd:"
     for host in moved:
-        yield f"  install -D -m 0640 /dev/stdin {shlex.quote(str(host.password_file))}    # {host.password_origin}"
+        yield f"  install -D -m 0600 /dev/stdin {shlex.quote(str(host.password_file))}    # {host.password_origin}"

@@ -1,0 +1,43 @@
+"""Is this host as the configuration says?"""
+
+from collections.abc import Iterator
+
+from triocarp.core import Link
+from triocarp.daemon import starting
+from triocarp.daemon.settings import Settings
+from triocarp.doctor.facts import Facts
+from triocarp.doctor.finding import Finding, Verdict
+
+_CHECK = "interface"
+
+
+def check(settings: Settings, facts: Facts) -> Iterator[Finding]:
+    """Yield what is wrong with interfaces, source addresses and peers.
+
+    Args:
+        settings: of carpd.
+        facts: of this host.
+    """
+    try:
+        starting.check_interfaces(settings, facts.table)
+    except starting.StartError as error:
+        for line in error.lines:
+            yield Finding(
+                check=_CHECK,
+                verdict=Verdict.MEND,
+                found=line,
+                mend="carpd does not start: correct the name or address",
+            )
+    for line in starting.unreachable_peers(settings, facts.table):
+        yield Finding(check=_CHECK, verdict=Verdict.MEND, found=line, mend="set routed_peers, or correct the peer")
+    for name, interface in facts.interfaces.items():
+        if interface.link is Link.UP:
+            yield Finding(check=_CHECK, about=name, verdict=Verdict.FINE, found="it is up and has carrier")
+        else:
+            yield Finding(
+                check=_CHECK,
+                about=name,
+                verdict=Verdict.MEND,
+                found=f"it has no link: {interface.link.value}",
+                mend=f"ip link set {name} up, or look at the cable; a host without link does not take part",
+            )

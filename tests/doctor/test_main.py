@@ -1,0 +1,145 @@
+"""``carpd doctor`` as a command: what it takes, what it prints, how it ends."""
+
+from __future__ import annotations
+
+import json
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.doctor.patients import facts, sysctls
+from triocarp.daemon import main as carpd
+from triocarp.doctor.gathering import daemons_of, devices_of, mentions
+from triocarp.doctor.main import main
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from triocarp.core import IPAddress
+    from triocarp.daemon.settings import Settings
+    from triocarp.doctor.facts import Facts
+
+FLAGS = ("-i", "eth0", "-s", "10.0.0.1", "-v", "7", "-p", "love", "-a", "10.0.0.100")
+
+
+class Host:
+    """Gathers the same facts each time, and notes how long it was to listen."""
+
+    def __init__(self, **changes: Any) -> None:  # noqa: ANN401 - whatever the field is
+        self.changes = changes
+        self.listened: list[float] = []
+
+    def __call__(self, settings: Settings, *, listen_s: float) -> Facts:
+        """Gather."""
+        assert settings.node.virtual_hosts[0].vhid == 7
+        self.listened.append(listen_s)
+        return facts(**self.changes)
+
+
+def test_a_sound_host_is_exit_status_0(capsys: pytest.CaptureFixture[str]) -> None:
+    """One line for each finding, with its verdict first."""
+    assert main(FLAGS, gather_facts=Host()) == 0
+    out = capsys.readouterr().out
+    assert all(line.startswith("fine") for line in out.splitlines())
+
+
+def test_a_host_with_something_to_mend_is_exit_status_1(capsys: pytest.CaptureFixture[str]) -> None:
+    """The line below says how."""
+    assert main(FLAGS, gather_facts=Host(interfaces=sysctls(arp_ignore=8))) == 1
+    out = capsys.readouterr().out
+    assert "mend    arp_ignore eth0: it is 8" in out
+    assert "        -> sysctl -w net.ipv4.conf.eth0.arp_ignore=0" in out
+
+
+def test_json_says_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    """With a field for each of what the lines hold."""
+    host = Host(interfaces=sysctls(arp_ignore=8))
+    assert main([*FLAGS, "--json", "--listen", "0.5"], gather_facts=host) == 1
+    found = json.loads(capsys.readouterr().out)["findings"]
+    (finding,) = [each for each in found if each["verdict"] == "mend"]
+    assert set(finding) == {"check", "about", "verdict", "found", "mend"}
+    assert host.listened == [0.5]
+
+
+def test_settings_with_which_carpd_would_not_start_are_to_be_mended(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Each mistake is a finding."""
+    file = tmp_path / "carpd.toml"
+    file.write_text("[[virtual_host]]\nvhid = 0\n", encoding="utf-8")
+    assert main(["--config", str(file)], gather_facts=Host()) == 1
+    assert "mend    settings: " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [[], ["--nonsense"], ["--listen", "x", *FLAGS], ["--listen=-1"], ["--listen", "nan"], [*FLAGS, "--listen"]],
+)
+def test_a_command_that_is_not_understood_is_exit_status_2(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And nothing is looked at."""
+    host = Host()
+    assert main(words, gather_facts=host) == 2
+    assert not host.listened
+    assert not capsys.readouterr().out
+
+
+def test_it_is_carpds_word(capsys: pytest.CaptureFixture[str]) -> None:
+    """`carpd doctor --help` tells the usage."""
+    assert carpd.main(["doctor", "--help"]) == 0
+    assert "usage: carpd doctor" in capsys.readouterr().out
+
+
+def test_daemons_are_known_by_their_locks() -> None:
+    """In the kernel's list of Unix sockets."""
+    sockets = "Num RefCount\n0: 2 0 10000 1 01 999 @triocarp/eth0.5/42\n0: 2 0 0 1 01 7 /run/x\n0: 2 0 0 1 1 8\n"
+    assert daemons_of(sockets) == {("eth0.5", 42)}
+
+
+def test_the_interfaces_of_chains_are_read_from_what_nft_prints() -> None:
+    """One or several, in the ways of its versions; older ones leave them out of JSON."""
+    listing = """
+table netdev strict {
+\tchain one {
+\t\ttype filter hook ingress device "eth0" priority filter; policy drop;
+\t\tip protocol 112 accept
+\t}
+\tchain two {
+\t\ttype filter hook egress devices = { eth0, "eth1" } priority 0; policy accept;
+\t}
+}
+table inet other {
+\tchain input {
+\t\ttype filter hook input priority filter; policy drop;
+\t}
+}
+"""
+    assert devices_of(listing) == {
+        ("netdev", "strict", "one"): ("eth0",),
+        ("netdev", "strict", "two"): ("eth0", "eth1"),
+    }
+
+
+def test_other_tools_settings_are_searched(tmp_path: Path) -> None:
+    """For whole addresses, not in comments; the options that Debian's ucarp reads are no other tool's."""
+    files = {
+        "etc/network/interfaces": "# 10.0.0.100\niface eth0 inet\n  address 10.0.0.100\n ucarp-vip 10.0.0.100\n",
+        "etc/netplan/50.yaml": "network:\n      addresses: [10.0.0.100/24]\n      gateway4: 110.0.0.100\n",
+        "etc/keepalived/keepalived.conf": "virtual_ipaddress {\n 2001:db8::1/64 dev eth0\n}\n",
+        "etc/systemd/network/a.network": "[Network]\nDNS=10.0.0.100\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    addresses: list[IPAddress] = [ip_address("10.0.0.100"), ip_address("2001:db8::1")]
+    found = {
+        (str(each.path.relative_to(tmp_path)), each.line, each.assigns) for each in mentions(tmp_path, addresses)
+    }
+    assert found == {
+        ("etc/network/interfaces", 3, True),
+        ("etc/netplan/50.yaml", 2, True),
+        ("etc/keepalived/keepalived.conf", 2, True),
+        ("etc/systemd/network/a.network", 2, False),
+    }
