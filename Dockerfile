@@ -15,7 +15,7 @@ RUN python3 -m venv /tools \
  && /tools/bin/pip --python /opt/carpd/bin/python3 install --no-cache-dir --no-compile /src
 # The simulator, the demonstration, the tests of trio, and what of pyroute2 is not rtnetlink: nothing of it is loaded.
 RUN cd /opt/carpd/lib/python3*/site-packages \
- && rm -rf carpsim triocarp/demo triocarp/lab trio/_tests trio/testing ../../../bin/carpsim ../../../bin/carpd-demo \
+ && rm -rf carpsim triocarp/demo triocarp/lab trio/_tests trio/testing \
  && find pyroute2 -mindepth 1 -maxdepth 1 ! -name __init__.py ! -name common.py ! -name config ! -name netlink \
       -exec rm -rf {} + \
  && find pyroute2/netlink -mindepth 1 -maxdepth 1 ! -name '*.py' ! -name rtnl -exec rm -rf {} + \
@@ -24,7 +24,7 @@ RUN cd /opt/carpd/lib/python3*/site-packages \
       from triocarp.linux import policy_routes; policy_routes._message("rtmsg"), policy_routes._message("fibmsg")' \
  && find . -name __pycache__ -exec rm -rf {} + \
  && /opt/carpd/bin/python3 -m compileall -q --invalidation-mode unchecked-hash . \
- && rm -rf /opt/carpd/bin/python* /opt/carpd/bin/[Aa]ctivate* /opt/carpd/include
+ && find /opt/carpd/bin -mindepth 1 ! -name carpd -delete && rm -rf /opt/carpd/include
 
 FROM ${BASE}
 ARG VERSION=0.1.0

@@ -9,7 +9,6 @@ from carpsim import neighbour_messages, probe
 from carpsim.engine import Engine
 from carpsim.frame import Frame, NeighbourMessage
 from carpsim.neighbour_cache import LINUX, NeighbourCache, NeighbourSettings
-from carpsim.probe import Echo
 from carpsim.randomness import stream, uniform
 from carpsim.segment import Segment
 from triocarp.core.family import IPAddress
@@ -108,6 +107,7 @@ class Client:
         self._address = address
         self._next_hop = gateway or target
         self._hardware_address = hardware_address
+        self._probes = probe.Probes(address, target, number)
         self._on_answer = on_answer
         self._sent_at: dict[int, int] = {}
         self._first = 0
@@ -162,9 +162,9 @@ class Client:
             if asks_us:
                 self._answer(message)
             return
-        echo = probe.read(frame) if is_for_us else None
-        if echo is not None and not echo.is_request and echo.client == self._number:
-            self._take_answer(echo.sequence, frame.source)
+        sequence = probe.answered(frame, self._number) if is_for_us else None
+        if sequence is not None:
+            self._take_answer(sequence, frame.source)
 
     def sent_at(self, sequence: int) -> int:
         """Return the instant at which a probe was or will be sent, nanoseconds; the first one must have been.
@@ -210,11 +210,8 @@ class Client:
         sequence = self.sent
         self.sent += 1
         self._sent_at[sequence] = now
-        echo = Echo(
-            is_request=True, source=self._address, destination=self.target, client=self._number, sequence=sequence
-        )
         self.neighbours.resolve(
-            self._next_hop, lambda mac: self.send(probe.build(echo, self._hardware_address, mac))
+            self._next_hop, lambda mac: self.send(self._probes.build(sequence, self._hardware_address, mac))
         )
         self._engine.after(self.interval, self._probe)
 

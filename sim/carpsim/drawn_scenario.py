@@ -11,6 +11,7 @@ from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
 from typing import Final, TypeVar
 
+from carpsim.adversary import ArpSpoof, Flood, Forge, Replay
 from carpsim.conditions import BurstLoss, Conditions, IndependentLoss
 from carpsim.distribution import AT_ONCE, Constant, Distribution, Exponential, HeavyTail, Uniform
 from carpsim.faults import (
@@ -83,6 +84,10 @@ _SOURCES4: Final = tuple(IPv4Address(f"10.0.0.{number + 1}") for number in range
 _SOURCES6: Final = tuple(IPv6Address(f"2001:db8::{number + 1}") for number in range(len(_NAMES)))
 _SUB_SECOND_LEAST: Final = 64  # 1/256 s: a scenario of a minute with shorter intervals takes too long
 
+_STRANGER: Final = IPv4Address("10.0.0.66")
+_ATTACKED: Final = 0.1
+"""How probable it is that somebody attacks."""
+
 _LATENCIES: Final[tuple[tuple[Distribution, int], ...]] = (
     (Constant(50_000), 6),
     (Uniform(20_000, MILLISECOND), 2),
@@ -104,6 +109,8 @@ def draw_scenario(rng: random.Random) -> Scenario:
     hosts = _draw_hosts(rng, count)
     clients = _draw_clients(rng, _virtual_addresses(hosts[0]))
     faults = _draw_faults(rng, hosts, clients)
+    if chance(rng, _ATTACKED):
+        faults += (_draw_attack(rng, hosts[0]),)
     return Scenario(
         name="drawn", duration=DURATION, segments=(segment,), hosts=hosts, clients=clients, faults=faults
     )
@@ -373,6 +380,34 @@ def _draw_trouble(rng: random.Random, at: int, host: HostSettings) -> tuple[Faul
         case _:
             by = uniform(rng, -5 * SECOND, 5 * SECOND)
             return (WallClockStep(at=at, host=name, by=by), WallClockStep(at=at + lasts, host=name, by=-by))
+
+
+def _draw_attack(rng: random.Random, host: HostSettings) -> Fault:
+    """Draw what somebody without the password does."""
+    at = uniform(rng, 8 * SECOND, HEALED - 3 * SECOND)
+    lasts = _draw_duration(rng, at)
+    interval = uniform(rng, SECOND // 4, 2 * SECOND)
+    vhid = host.config.virtual_hosts[0].vhid
+    match below(rng, 5):
+        case 0:
+            return Forge(at=at, vhid=vhid, source=_STRANGER, interval=interval, duration=lasts)
+        case 1:
+            return Flood(
+                at=at, vhid=vhid, source=_STRANGER, rate=uniform(rng, 10, 200), duration=min(lasts, SECOND)
+            )
+        case 2:
+            address = _pick(rng, _virtual_addresses(host)).ip
+            return ArpSpoof(at=at, address=address, interval=interval, duration=lasts)
+        case _:
+            return Replay(
+                at=at,
+                vhid=vhid,
+                interval=interval,
+                duration=lasts,
+                advskew=0 if chance(rng, 0.5) else None,
+                goodbye=chance(rng, 0.5),
+                fresh=chance(rng, 0.5),
+            )
 
 
 def _draw_kernel_trouble(rng: random.Random, at: int, host: HostSettings) -> Fault:

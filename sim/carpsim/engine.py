@@ -37,7 +37,8 @@ class Engine:
             arguments: for it.
         """
         self._sequence += 1
-        heapq.heappush(self._heap, (max(instant, self.now), self._sequence, action, arguments))
+        instant = instant if instant > self.now else self.now  # noqa: FURB136 - max() takes three times as long
+        heapq.heappush(self._heap, (instant, self._sequence, action, arguments))
 
     def after(self, delay: int, action: Action, *arguments: object) -> None:
         """Have something done after a while.

@@ -114,6 +114,14 @@ class Interface:
         """
         return tuple(variant for variant in self.leases if variant.ip == address)
 
+    def answers(self, packed: bytes) -> bool:
+        """Return whether it has an address.
+
+        Args:
+            packed: the address.
+        """
+        return any(variant.packed == packed for variant in self.leases)
+
     def source_for(self, address: IPAddress) -> IPAddress:
         """Return its own address from which it asks for another; see `carpsim.neighbour_cache.Owner`.
 
@@ -571,9 +579,8 @@ class HostNetwork:
             if asks_us:
                 interface.send(neighbour_messages.answer(message, interface.hardware_address))
             return
-        echo = probe.read(frame)
-        if echo is not None and echo.is_request and interface.variants_of(echo.destination):
-            interface.send(probe.reply(echo, interface.hardware_address, frame.source))
+        if probe.is_question(frame) and interface.answers(probe.asked_address(frame)):
+            interface.send(probe.reply(frame, interface.hardware_address))
 
     def _expire(self) -> None:
         """End the leases whose time has come, in the order of their ends."""

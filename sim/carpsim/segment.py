@@ -335,15 +335,17 @@ class Segment:
             sender: whose cable must carry frames.
             data: from the destination MAC on.
         """
-        port = self._ports[sender.label]
-        for tap in (*port.taps, *self._taps_at_senders):
-            tap(self._engine.now, sender.label, Frame(data))
-        latency = port.inward.fixed_latency
-        if latency == 0:
-            self._switch(port, Frame(data))
+        label = sender.label
+        port = self._ports[label]
+        frame = Frame(data)  # the same for all who see it, so that it is read once
+        for taps in (port.taps, self._taps_at_senders):
+            for tap in taps:
+                tap(self._engine.now, label, frame)
+        if port.inward.fixed_latency == 0:
+            self._switch(port, frame)
         else:
             for arrival, arrived in port.inward.carry(data, self._engine.now):
-                self._engine.at(arrival, self._switch, port, Frame(arrived))
+                self._engine.at(arrival, self._switch, port, frame if arrived is data else Frame(arrived))
 
     def _switch(self, port: Port, frame: Frame) -> None:
         """Forward a frame that has come in at a port."""
@@ -354,15 +356,21 @@ class Segment:
             return
         if self._mac_ageing and not frame.data[6] & 1:
             self._macs[frame.source] = (port, now)
+        receivers = self._receivers(port, frame, now)
+        if len(receivers) == 1 and not self._rules:  # as with every unicast frame
+            latency = receivers[0].outward.fixed_latency
+            if latency is not None:
+                self._engine.at(now + latency, self._deliver, frame, receivers)
+                return
         together: dict[int, list[Port]] = {}
-        for receiver in self._receivers(port, frame, now):
+        for receiver in receivers:
             latency = receiver.outward.fixed_latency
             if latency is None or self._rules:
                 self._pass_on(port, receiver, frame)
             else:
                 together.setdefault(now + latency, []).append(receiver)
-        for arrival, receivers in together.items():
-            self._engine.at(arrival, self._deliver, frame, receivers)
+        for arrival, those in together.items():
+            self._engine.at(arrival, self._deliver, frame, those)
 
     def _receivers(self, port: Port, frame: Frame, now: int) -> list[Port]:
         """Return the ports to which the switch forwards a frame."""

@@ -4,11 +4,15 @@ Each disturbance is a story that begins when a group has settled. It is told man
 time, so that it meets another phase of the advertisements and of the client's probes.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from functools import partial
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final, TypeAlias, final
 
+from carpsim.checks.situation import end_of
 from carpsim.conditions import BurstLoss, IndependentLoss, Loss
 from carpsim.faults import CableConditions, Crash, Fault, LinkLoss, Partition, Pause, Stop
 from carpsim.measurement import Measurement
@@ -32,6 +36,11 @@ PROBE_INTERVAL: Final = SECOND // 20
 TOLERATED: Final = 5 * SECOND // 1000
 """Two hosts may have an address for so long without being counted: who yields does so when it hears the other."""
 
+_PROBED_BEFORE: Final = SECOND
+"""A client knows its way when a story begins."""
+
+_SETTLING: Final = 4  # dead times in which a group comes to rest after a story
+_BATCH: Final = 10  # tellings that a process gets at a time
 _ADVSKEW_STEP: Final = 100
 _ADVSKEW_MAX: Final = 240
 _CLIENT_NUMBERS: Final = 100  # how far behind a host's address its client's is looked for
@@ -141,7 +150,7 @@ class Expectation:
         Args:
             share: above 0, up to 1.
         """
-        return self.outages[max(0, -int(-share * len(self.outages)) - 1)]
+        return self.outages[max(0, math.ceil(share * len(self.outages)) - 1)]
 
 
 def peers_like(config: NodeConfig, count: int) -> tuple[NodeConfig, ...]:
@@ -157,29 +166,74 @@ def peers_like(config: NodeConfig, count: int) -> tuple[NodeConfig, ...]:
     )
 
 
-def expectations(
-    configs: Sequence[NodeConfig], *, runs: int, seed: int, stories: Mapping[str, Story] = STORIES
-) -> Iterator[Expectation]:
-    """Yield what is to be expected of each story.
+@final
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """What came of a story that was told once.
+
+    Attributes:
+        outage: the longest one of any client, seconds; 0 without one.
+        several: for how long two hosts had an address, seconds.
+        transitions: changes of state of all hosts together.
+    """
+
+    outage: float
+    several: float
+    transitions: int
+
+
+@final
+class Stories:
+    """Tells stories, each of them many times, in several processes.
 
     Args:
-        configs: of the hosts of the group.
-        runs: how often each story is told.
+        pool: tells them; None for this process alone.
         seed: of everything that is left to chance.
-        stories: what is tried.
+        names: of `STORIES`: those that are told.
     """
-    for name, story in stories.items():
-        told = [_tell(configs, story, stream_seed(seed, name, str(number)) % _SEED_BITS) for number in range(runs)]
-        several = [max(holding.several for holding in one.holdings.values()) / SECOND for one in told]
-        longest = [max(_lengths(one), default=0.0) for one in told]
-        yield Expectation(
-            story=name,
-            runs=runs,
-            outages=tuple(sorted(longest)),
-            two_holders=sum(time > TOLERATED / SECOND for time in several) / runs,
-            two_holders_longest=max(several),
-            transitions=sum(one.transitions for one in told) / runs,
+
+    def __init__(
+        self, pool: Executor | None = None, *, seed: int = 0, names: Sequence[str] = tuple(STORIES)
+    ) -> None:
+        self._pool = pool
+        self._seed = seed
+        self._names = tuple(names)
+
+    def expectations(self, configs: Sequence[NodeConfig], *, runs: int) -> Iterator[Expectation]:
+        """Yield what is to be expected of each story, in their order. All begin at once.
+
+        Args:
+            configs: of the hosts of the group.
+            runs: how often each story is told.
+        """
+        asked = {name: self._ask(tuple(configs), name, runs) for name in self._names}
+        return (
+            _sum_up(name, [telling for batch in batches for telling in batch()]) for name, batches in asked.items()
         )
+
+    def _ask(
+        self, configs: tuple[NodeConfig, ...], name: str, runs: int
+    ) -> list[Callable[[], tuple[Telling, ...]]]:
+        seeds = [stream_seed(self._seed, name, str(number)) % _SEED_BITS for number in range(runs)]
+        batches = [tuple(seeds[begin : begin + _BATCH]) for begin in range(0, runs, _BATCH)]
+        if self._pool is None:
+            return [partial(_tell_all, configs, name, batch) for batch in batches]
+        return [self._pool.submit(_tell_all, configs, name, batch).result for batch in batches]
+
+
+def _tell_all(configs: tuple[NodeConfig, ...], name: str, seeds: tuple[int, ...]) -> tuple[Telling, ...]:
+    return tuple(_tell(configs, STORIES[name], seed) for seed in seeds)
+
+
+def _sum_up(name: str, told: Sequence[Telling]) -> Expectation:
+    return Expectation(
+        story=name,
+        runs=len(told),
+        outages=tuple(sorted(one.outage for one in told)),
+        two_holders=sum(one.several > TOLERATED / SECOND for one in told) / len(told),
+        two_holders_longest=max(one.several for one in told),
+        transitions=sum(one.transitions for one in told) / len(told),
+    )
 
 
 def variants(config: NodeConfig) -> Iterator[tuple[str, NodeConfig]]:
@@ -208,7 +262,7 @@ def variants(config: NodeConfig) -> Iterator[tuple[str, NodeConfig]]:
 
 
 def _lengths(measured: Measurement) -> list[float]:
-    end = measured.world.scenario.duration
+    end = measured.world.engine.now
     return [
         ((end if outage.end is None else outage.end) - outage.begin) / SECOND
         for outages in measured.outages.values()
@@ -217,7 +271,7 @@ def _lengths(measured: Measurement) -> list[float]:
     ]
 
 
-def _tell(configs: Sequence[NodeConfig], story: Story, seed: int) -> Measurement:
+def _tell(configs: Sequence[NodeConfig], story: Story, seed: int) -> Telling:
     """Tell a story once, and return what was measured from its beginning on."""
     every = [one for config in configs for one in config.virtual_hosts]
     dead_time = max(one.dead_time + one.hold_down + one.preempt_delay for one in every)
@@ -227,13 +281,12 @@ def _tell(configs: Sequence[NodeConfig], story: Story, seed: int) -> Measurement
     segments = tuple(dict.fromkeys(one.interface for one in every))
     names = tuple(f"host{number + 1}" for number in range(len(configs)))
     scenario = Scenario(
-        duration=begin + 12 * dead_time,
         segments=tuple(SegmentSettings(name=name) for name in segments),
         hosts=tuple(
             HostSettings(name=name, config=config, segments={segment: segment for segment in segments})
             for name, config in zip(names, configs, strict=True)
         ),
-        clients=tuple(_clients(configs)),
+        clients=tuple(_clients(configs, begin - _PROBED_BEFORE)),
     )
     measurement = Measurement()
     world = World(scenario, seed=seed, watchers=(measurement,))
@@ -243,12 +296,18 @@ def _tell(configs: Sequence[NodeConfig], story: Story, seed: int) -> Measurement
     others = tuple(name for name in names if name != master)
     clients = tuple(client.name for client in scenario.clients)
     cast = Cast(master=master, others=others, clients=clients, at=begin, dead_time=dead_time)
+    over = begin
     for fault in story(cast):
+        over = max(over, fault.at + (end_of(fault) or 0))
         for happening in _everywhere(fault, segments):
             world.engine.at(happening.at, world.let_happen, happening)
-    world.run()
+    world.run(over + _SETTLING * dead_time)
     measurement.finish()
-    return measurement
+    return Telling(
+        outage=max(_lengths(measurement), default=0.0),
+        several=max(holding.several for holding in measurement.holdings.values()) / SECOND,
+        transitions=measurement.transitions,
+    )
 
 
 def _is_master(world: World, name: str) -> bool:
@@ -267,8 +326,8 @@ def _everywhere(fault: Fault, segments: tuple[str, ...]) -> tuple[Fault, ...]:
             return (fault,)
 
 
-def _clients(configs: Sequence[NodeConfig]) -> Iterator[ClientSettings]:
-    """Yield a client for the first address of each virtual host."""
+def _clients(configs: Sequence[NodeConfig], start: int) -> Iterator[ClientSettings]:
+    """Yield a client for the first address of each virtual host, which probes from an instant on."""
     taken = {source for config in configs for one in config.virtual_hosts for source in one.sources.values()}
     taken |= {address.ip for config in configs for one in config.virtual_hosts for address in one.addresses}
     for number, one in enumerate(configs[0].virtual_hosts):
@@ -283,6 +342,7 @@ def _clients(configs: Sequence[NodeConfig]) -> Iterator[ClientSettings]:
                 segment=one.interface,
                 interval=PROBE_INTERVAL,
                 timeout=SECOND // 2,
+                start=start,
             )
 
 

@@ -110,6 +110,15 @@ def test_refresh_waits_for_the_up_script() -> None:
     assert machine.run_for(3 * SECOND).count("announce") == 3
 
 
+def test_refresh_is_counted_from_the_last_announcement() -> None:
+    """An address that was put back, and announced with that, is not announced again before its time."""
+    machine = Machine.master(replace(PLAIN, announce_after=(), announce_refresh=3 * SECOND))
+    machine.run_for(2 * SECOND)
+    assert machine.remove_address()[-1] == "announce"
+    assert "announce" not in machine.run_for(3 * SECOND - 1)
+    assert "announce" in machine.run_for(1)
+
+
 def test_only_what_vanished_is_announced_again() -> None:
     """One of several addresses is taken away: that one is put back and announced; the others are left alone."""
     machine = Machine.master(MANY)

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 from ipaddress import IPv4Address
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -52,6 +53,19 @@ def test_any_other_digest_does_not_verify(counter: int, bit: int) -> None:
     digest = bytearray(genuine.digest)
     digest[bit // 8] ^= 1 << bit % 8
     assert not AUTHENTICATOR.verifies(genuine.counter, bytes(digest))
+
+
+def test_digests_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How long it takes does not tell how much of a guess was right."""
+    compared: list[tuple[bytes, bytes]] = []
+
+    def compare(one: bytes, other: bytes) -> bool:
+        compared.append((one, other))
+        return True
+
+    monkeypatch.setattr(hmac, "compare_digest", compare)
+    assert AUTHENTICATOR.verifies(1, bytes(20))
+    assert compared == [(AUTHENTICATOR.digest(1), bytes(20))]
 
 
 def test_digest_covers_password_vhid_address_and_counter() -> None:

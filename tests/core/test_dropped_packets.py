@@ -11,6 +11,8 @@ from triocarp.core import (
     Event,
     Node,
     NodeConfig,
+    Notice,
+    Noticed,
     PacketDropped,
     PacketReceived,
     PacketUnreadable,
@@ -160,6 +162,8 @@ def test_vrrp_router_on_the_segment_is_harmless() -> None:
     machine = Machine.listening(PLAIN)
     expected = ["dropped: foreign", "notice: VRRP_SAME_NUMBER"]
     assert expected == machine.feed(OURS["VRRP with our number"][0], after=SECOND)
+    vrrp = Noticed(interface="eth0", vhid=7, notice=Notice.VRRP_SAME_NUMBER, peer=PEER.source, detail="")
+    assert machine.reports(Noticed) == [vrrp]
     assert machine.feed(OURS["VRRP with our number"][0], after=SECOND) == ["dropped: foreign"]
     assert machine.run_until(3 * SECOND)[0] == "BACKUP -> MASTER: master timed out"
 

@@ -8,7 +8,7 @@ import pytest
 
 from triocarp.core import CARPD, Link, NodeConfig, Transport, VirtualHostConfig
 from triocarp.daemon.settings import Settings
-from triocarp.daemon.starting import StartError, check_interfaces, unreachable_peers
+from triocarp.daemon.starting import StartError, borrowed_sources, check_interfaces, unreachable_peers
 from triocarp.linux.interface_table import InterfaceTable
 from triocarp.linux.rtnetlink_messages import AddressReport, LinkReport
 
@@ -75,7 +75,8 @@ def test_a_source_address_of_the_interface_is_accepted(table: InterfaceTable, so
 
 def test_an_interface_that_does_not_exist_is_refused_and_those_that_do_are_named(table: InterfaceTable) -> None:
     """So that the operator sees the right one at once."""
-    expected = "-i/--interface eth9: no such interface; there are: eth0, eth1"
+    ours = "-i/--interface eth9: no such interface; there are: eth0, eth1"
+    expected = f"Unable to find MAC address of [eth9] ({ours})"
     assert expected == refusal(virtual_host(interface="eth9"), table)
 
 
@@ -85,6 +86,15 @@ def test_a_foreign_source_address_is_refused_and_the_right_ones_are_named(table:
     assert expected == refusal(virtual_host(source="10.0.0.6"), table)
     expected = "-s/--srcip 10.0.0.6 is not an address of eth1, which has none"
     assert expected == refusal(virtual_host(interface="eth1", source="10.0.0.6"), table)
+
+
+def test_a_source_address_of_another_interface_is_told(table: InterfaceTable) -> None:
+    """A ucarp runs with it, so it is no obstacle; but most likely somebody has mixed up two interfaces."""
+    borrowed = settings_of(virtual_host(interface="eth1"))
+    check_interfaces(borrowed, table)
+    expected = "-s/--srcip 10.0.0.5 is not an address of eth1, but of another interface of this host"
+    assert borrowed_sources(borrowed, table) == (expected,)
+    assert borrowed_sources(settings_of(virtual_host()), table) == ()
 
 
 def test_with_broadcast_the_source_address_may_be_any(table: InterfaceTable) -> None:

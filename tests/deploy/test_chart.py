@@ -18,7 +18,7 @@ from tests.deploy.manifests import (
     variables_of,
     workload_of,
 )
-from tests.deploy.variables import VARIABLES
+from triocarp.daemon.environment import VARIABLES
 
 DEPLOYMENT = VALUES["Deployment"]
 

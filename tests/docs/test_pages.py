@@ -23,6 +23,7 @@ from triocarp.core import Link, Runner, Started, State
 from triocarp.core.journal import Header, LineJournal
 from triocarp.core.timing import SECOND
 from triocarp.daemon.config_file import read_node_config
+from triocarp.daemon.environment import VARIABLES
 from triocarp.linux.interface_table import InterfaceTable
 from triocarp.linux.rtnetlink_messages import AddressReport, LinkReport
 
@@ -202,3 +203,9 @@ def test_the_picture_shows_every_transition() -> None:
     words = [state.value for state in triocarp.core.State]
     words += [cause.value for _, cause in triocarp.core.TRANSITIONS]
     assert sorted(words) == sorted(re.findall(r"<text [^>]*>([^<]*)</text>", picture))
+
+
+def test_the_page_about_the_image_has_every_variable() -> None:
+    """Each variable has a row, and no other word is one."""
+    listed = re.findall(r"^\| `((?:UCARP|CARPD)_\w+)` \|", read("replacing-the-image.md"), re.MULTILINE)
+    assert sorted(listed) == sorted(VARIABLES)

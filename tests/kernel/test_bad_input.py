@@ -41,7 +41,8 @@ def test_an_interface_that_does_not_exist_is_refused(site: Site) -> None:
     before = traces(site.one)
     line = refusal(site, site.carpd(site.one, "-i", "eth7"), before)
 
-    assert line == "carpd: -i/--interface eth7: no such interface; there are: lo, eth0"
+    ours = "-i/--interface eth7: no such interface; there are: lo, eth0"
+    assert line == f"carpd: Unable to find MAC address of [eth7] ({ours})"
 
 
 @pytest.mark.parametrize(("name", "why"), [("none/journal", "No such file or directory"), (".", "Is a directory")])
@@ -61,6 +62,20 @@ def test_a_source_address_of_another_host_is_refused(site: Site) -> None:
 
     assert line == "carpd: -s/--srcip 10.0.0.9 is not an address of eth0, which has 10.0.0.1/24"
     site.carpd(site.one, "-s", "10.0.0.9", "--nomcast").wait_until_ready()
+
+
+def test_the_group_is_joined_on_the_interface_whoever_has_the_source_address(site: Site) -> None:
+    """A ucarp joins it where the source address is, and then the switch may not forward the advertisements."""
+    site.one.run(["/bin/sh", "-c", "PATH=$PATH:/usr/sbin:/sbin; ip addr add 10.9.0.1/32 dev lo"])
+    daemon = site.carpd(site.one, "-s", "10.9.0.1")
+    site.wire.wait_for_announcement(site.one, timeout_s=20)
+
+    assert "10.9.0.1 is not an address of eth0, but of another interface of this host" in daemon.log
+    assert str(site.wire.advertisements(site.one)[0].packet.source) == "10.9.0.1"
+    members = site.one.call(lambda: Path("/proc/thread-self/net/igmp").read_text("ascii"))
+    on_eth0 = members[members.index("eth0") :]
+    assert "120000E0" in on_eth0
+    assert "120000E0" not in members.removesuffix(on_eth0)
 
 
 @pytest.mark.parametrize("flags", [(), ("-u", "/bin/true", "-d", "/bin/true")], ids=["carpd", "scripts"])

@@ -146,6 +146,8 @@ def test_carpd_starts_without_a_carrier_and_waits_for_it(site: Site) -> None:
     daemon = site.carpd(site.one)
     daemon.wait_until_ready()
     assert "BACKUP" not in daemon.log
+    daemon.process.send_signal(signal.SIGUSR1)
+    daemon.wait_for_log(r"\[INFO\] INIT on eth0 id 7")  # a ucarp says MASTER
     site.one.restore_carrier()
 
     site.wire.wait_for_announcement(site.one)

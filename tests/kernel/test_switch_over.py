@@ -50,7 +50,7 @@ def test_sigusr2_means_nothing_to_a_backup(stage: ConfiguredStage) -> None:
     backup = stage.ready(two, virtual_host(advskew=39, dead_ratio=PATIENT))
     stage.wire.wait_for_advertisement(one, since=clock.now())
     backup.process.send_signal(signal.SIGUSR2)
-    backup.wait_for_log("SIGUSR2")
+    backup.wait_for_log("SIGUSR2: there is nothing to hand over")
     assert leaving.stop() == 0
     goodbye = stage.wire.wait_for_goodbye(one)
     taken = stage.wire.wait_for_advertisement(two)

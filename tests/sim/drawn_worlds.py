@@ -32,6 +32,7 @@ from carpsim.faults import (
     SwitchOver,
     WallClockStep,
 )
+from carpsim.frame import FrameKind
 from carpsim.host import Script
 from carpsim.randomness import chance, stream, uniform
 from carpsim.scenario import DEFAULT_CONDITIONS, ClientSettings, HostSettings, Scenario, SegmentSettings
@@ -46,16 +47,8 @@ DURATION: Final = 30 * SECOND
 MILLISECOND: Final = 1_000_000
 VIP: Final = IPv4Interface("10.0.0.100/24")
 VIP6: Final = IPv6Interface("2001:db8::100/64")
-KINDS: Final = frozenset(FAULTS.values()) - {
-    ArpSpoof,
-    CraftedAdvertisement,
-    Filter,
-    Flood,
-    Forge,
-    Replay,
-    VrrpRouter,
-}
-"""What is drawn: all that happens to hosts and cables; an adversary is but one more sender of frames."""
+KINDS: Final = frozenset(FAULTS.values())
+"""What is drawn."""
 _LONGEST: Final = 8 * SECOND
 
 _Choice = TypeVar("_Choice")
@@ -75,6 +68,52 @@ def scenario(seed: int) -> Scenario:
     return Scenario(
         name=f"drawn-{seed}", duration=DURATION, segments=(segment,), hosts=hosts, clients=(client,), faults=faults
     )
+
+
+def attacked(seed: int) -> Scenario:
+    """Return the scenario of a seed in which, as often as not, somebody attacks and something filters frames.
+
+    What else happens is what happens in `scenario`.
+    """
+    rng = stream(seed, "drawn attack")
+    drawn = scenario(seed)
+    attacks = tuple(_attack(rng) for _ in range(_one_of(rng, 0, 1, 2)))
+    return replace(drawn, faults=(*drawn.faults, *attacks))
+
+
+def _attack(rng: random.Random) -> Fault:
+    at, duration = uniform(rng, 4 * SECOND, DURATION - SECOND), uniform(rng, 1, _LONGEST)
+    interval = uniform(rng, SECOND // 10, 2 * SECOND)
+    source = IPv4Address("10.0.0.66")
+    makers: tuple[Callable[[], Fault], ...] = (
+        lambda: Forge(at=at, vhid=7, source=source, interval=interval, duration=duration),
+        lambda: Flood(at=at, source=source, rate=100, duration=duration),
+        lambda: ArpSpoof(at=at, address=VIP.ip, interval=interval, duration=duration),
+        lambda: Replay(
+            at=at,
+            vhid=7,
+            interval=interval,
+            duration=duration,
+            advskew=_one_of(rng, None, 0),
+            goodbye=chance(rng, 0.5),
+            fresh=chance(rng, 0.5),
+        ),
+        lambda: CraftedAdvertisement(
+            at=at,
+            vhid=7,
+            source=source,
+            addresses=(VIP.ip,),
+            password="secret",
+            advskew=uniform(rng, 0, 254),
+            ttl=_one_of(rng, 255, 255, 254),
+            duration=duration,
+        ),
+        lambda: VrrpRouter(
+            at=at, vhid=7, source=source, address=VIP.ip, vrrp=_one_of(rng, 2, 3), duration=duration
+        ),
+        lambda: Filter(at=at, frames=_one_of(rng, *FrameKind), receivers=("a",), duration=duration),
+    )
+    return _one_of(rng, *makers)()
 
 
 def _one_of(rng: random.Random, *choices: _Choice) -> _Choice:

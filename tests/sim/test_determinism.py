@@ -55,6 +55,12 @@ def test_the_same_seed_gives_the_same_trace(seed: int) -> None:
     assert lines_of(scenario, seed) != lines_of(scenario, seed + 1)
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_an_attack_repeats_itself(seed: int) -> None:
+    """What an adversary draws depends on the seed alone."""
+    assert lines_of(drawn_worlds.attacked(seed), seed) == lines_of(drawn_worlds.attacked(seed), seed)
+
+
 @pytest.mark.parametrize("hash_seed", ["0", "1", "4242"])
 def test_another_process_with_another_hash_seed_gives_the_same_trace(hash_seed: str) -> None:
     """Nothing depends on the order of a set, or on where objects are in memory."""

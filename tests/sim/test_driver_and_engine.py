@@ -44,7 +44,7 @@ def by_driver(scenario: Scenario, seed: int) -> dict[str, list[str]]:
 def test_the_driver_tells_each_node_what_the_engine_tells_it(batch: int) -> None:
     """The same journal, event by event with all effects, in 200 drawn scenarios; and the same addresses."""
     for seed in range(batch * SEEDS_IN_A_BATCH, (batch + 1) * SEEDS_IN_A_BATCH):
-        scenario = drawn_worlds.scenario(seed)
+        scenario = drawn_worlds.attacked(seed)
         expected, found = on_engine(scenario, seed), by_driver(scenario, seed)
         assert expected.keys() == found.keys()
         for about, lines in expected.items():
@@ -54,6 +54,6 @@ def test_the_driver_tells_each_node_what_the_engine_tells_it(batch: int) -> None
 def test_the_drawn_scenarios_have_every_kind_of_fault() -> None:
     """Or the law above would be about less than it says."""
     drawn = {
-        type(fault) for seed in range(BATCHES * SEEDS_IN_A_BATCH) for fault in drawn_worlds.scenario(seed).faults
+        type(fault) for seed in range(BATCHES * SEEDS_IN_A_BATCH) for fault in drawn_worlds.attacked(seed).faults
     }
     assert drawn == drawn_worlds.KINDS

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from carpsim import neighbour_messages, probe
 from carpsim.frame import Frame, NeighbourMessage
-from carpsim.probe import Echo
 from triocarp.core import IPAddress, PacketReceived, PacketUnreadable
 from triocarp.core.advertisement import checksum_holds
 from triocarp.core.ethernet import BROADCAST, gratuitous_arp, multicast_mac
@@ -138,7 +137,6 @@ def test_announcements_are_gratuitous(mac: bytes, address: IPAddress) -> None:
 
 @given(
     addresses=pairs,
-    is_request=st.booleans(),
     client=st.integers(0, 2**32 - 1),
     sequence=st.integers(0, 2**32 - 1),
     source_mac=macs,
@@ -147,44 +145,46 @@ def test_announcements_are_gratuitous(mac: bytes, address: IPAddress) -> None:
 def test_probes_are_echoes_to_dpkt(
     *,
     addresses: tuple[IPAddress, IPAddress],
-    is_request: bool,
     client: int,
     sequence: int,
     source_mac: bytes,
     mac: bytes,
 ) -> None:
-    """They are read back as they were built, and the reply goes the way back."""
+    """They are read as they were built, and the reply goes the way back, with the same numbers."""
     source, destination = addresses
-    echo = Echo(is_request=is_request, source=source, destination=destination, client=client, sequence=sequence)
-    data = probe.build(echo, source_mac, mac)
-    frame = ethernet(data)
-    back = probe.read(Frame(probe.reply(echo, mac, source_mac)))
+    question = Frame(probe.Probes(source, destination, client).build(sequence, source_mac, mac))
+    answer = Frame(probe.reply(question, mac))
 
-    assert probe.read(Frame(data)) == echo
-    assert back is not None
-    assert (back.is_request, back.source, back.destination, back.sequence) == (
-        False,
-        destination,
-        source,
-        sequence,
-    )
-    if source.version == 4:
-        assert frame.ip.p == 1
-        assert checksum_holds(data[14:34])
-        assert checksum_holds(data[34:])
-        assert frame.ip.icmp.type == (8 if is_request else 0)
-    else:
-        assert frame.ip6.nxt == 58
-        assert icmpv6_checksum_holds(data)
-        assert frame.ip6.data.type == (128 if is_request else 129)
+    assert probe.is_question(question)
+    assert probe.asked_address(question) == destination.packed
+    assert probe.answered(question, client) is None
+    assert not probe.is_question(answer)
+    assert probe.answered(answer, client) == sequence
+    assert probe.answered(answer, client ^ 1) is None
+    assert answer.data[:12] == source_mac + mac
+    kinds = (8, 0) if source.version == 4 else (128, 129)
+    for sent, kind, ends in zip((question, answer), kinds, (addresses, addresses[::-1]), strict=True):
+        frame = ethernet(sent.data)
+        packet = frame.ip if source.version == 4 else frame.ip6
+        assert (packet.src, packet.dst) == tuple(address.packed for address in ends)
+        if source.version == 4:
+            assert frame.ip.p == 1
+            assert checksum_holds(sent.data[14:34])
+            assert checksum_holds(sent.data[34:])
+            assert frame.ip.icmp.type == kind
+        else:
+            assert frame.ip6.nxt == 58
+            assert icmpv6_checksum_holds(sent.data)
+            assert frame.ip6.data.type == kind
 
 
 @given(data=st.binary(min_size=14, max_size=120), ethertype=st.sampled_from(["0800", "0806", "86dd", "8100"]))
 def test_any_bytes_are_read_as_something(data: bytes, ethertype: str) -> None:
     """No frame that can be sent breaks who reads it."""
     frame = Frame(data[:12] + bytes.fromhex(ethertype) + data[14:])
-    packet, message, echo = frame.advertisement("eth0"), frame.neighbour_message, probe.read(frame)
+    packet, message, echo = frame.advertisement("eth0"), frame.neighbour_message, probe.answered(frame, 0)
 
     assert packet is None or isinstance(packet, PacketReceived | PacketUnreadable)
     assert message is None or frame.ethertype in {b"\x08\x06", b"\x86\xdd"}
+    assert not probe.is_question(frame) or frame.ethertype in {b"\x08\x00", b"\x86\xdd"}
     assert echo is None or frame.ethertype in {b"\x08\x00", b"\x86\xdd"}

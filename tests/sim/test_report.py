@@ -150,3 +150,15 @@ def test_a_picture_of_it_has_colours(page: str, browser: str, tmp_path: Path) ->
     data = picture.read_bytes()
     assert struct.unpack(">II", data[16:24]) == (WIDTH, HEIGHT)
     assert len(data) > 40_000
+
+
+def test_the_readme_shows_a_picture_of_it() -> None:
+    """It is there, is a PNG of the size of a window, and small enough for a page."""
+    root = Path(__file__).parents[2]
+    picture = root / "docs" / "report.png"
+    assert "](docs/report.png)" in (root / "README.md").read_text(encoding="utf-8")
+    assert "](report.png)" in (root / "docs" / "simulator.md").read_text(encoding="utf-8")
+    data = picture.read_bytes()
+    assert data.startswith(b"\x89PNG")
+    assert struct.unpack(">II", data[16:24]) == (1200, 920)
+    assert 20_000 < len(data) < 200 * 1024

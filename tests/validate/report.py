@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from tests.bench.spread import Spread
-from tests.validate.comparison import compare
+from tests.validate.comparison import BOUND_MS, compare
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -109,20 +110,20 @@ def draw(table: Sequence[Row], path: Path) -> None:
     """Draw how often which time was not exceeded: for each scene a real curve and a simulated one.
 
     Args:
-        table: the lines of the table; of each scene the first is drawn.
+        table: the lines of the table; of each scene the measure is drawn that differs most between repetitions.
         path: of the files, without their endings.
     """
-    first: dict[tuple[str, str], Row] = {}
-    for row in table:
-        first.setdefault((row.scene.event, row.scene.pair), row)
-    events = list(dict.fromkeys(event for event, _ in first))
-    pairs = list(dict.fromkeys(pair for _, pair in first))
+    drawn: dict[tuple[str, str], Row] = {}
+    for row in sorted(table, key=lambda row: _range(row.comparison.real)):
+        drawn[row.scene.event, row.scene.pair] = row
+    events = list(dict.fromkeys(row.scene.event for row in table))
+    pairs = list(dict.fromkeys(row.scene.pair for row in table))
     figure = Figure(figsize=(_COLUMN_IN * len(pairs) + 0.6, _ROW_IN * len(events) + 0.5), layout="constrained")
     FigureCanvasAgg(figure)
     grid = figure.subplots(len(events), len(pairs), squeeze=False, sharey=True)
     for line, event in enumerate(events):
         for column, pair in enumerate(pairs):
-            _draw_pair(grid[line][column], first.get((event, pair)))
+            _draw_pair(grid[line][column], drawn.get((event, pair)))
     for column, pair in enumerate(pairs):
         grid[0][column].set_title(pair, fontsize="medium")
     for line, event in enumerate(events):
@@ -146,4 +147,12 @@ def _draw_pair(axes: Axes, row: Row | None) -> None:
     axes.ecdf(simulated, color=_SIMULATED, label="simulated", linewidth=1.1, linestyle="--")
     axes.set_xlabel(f"{row.measure.value}, {unit}", fontsize="x-small", labelpad=1)
     axes.tick_params(labelsize="x-small")
+    axes.xaxis.set_major_locator(MaxNLocator(4))
+    axes.yaxis.set_major_locator(MaxNLocator(2))
+    if unit == "ms" and max(one.real + one.simulated) < BOUND_MS:
+        axes.set_xlim(-0.1, BOUND_MS)
     axes.grid(alpha=0.3)
+
+
+def _range(values: Sequence[float]) -> float:
+    return max(values) - min(values)

@@ -150,7 +150,7 @@ class Scene:
         members: the hosts; the first is started at the beginning, and is master when the first step comes.
         steps: what happens, one after the other; the last is the one that is measured.
         watch: how long after the last step it is watched, nanoseconds.
-        measures: what is compared; the first is drawn.
+        measures: what is compared.
         from_end: whether it is measured from the end of what the last step began.
     """
 

@@ -5,6 +5,10 @@ stands with its check. Safety: `one-holder`, `silent-outside-master`, `release-b
 `no-orphan`, `announces-in-time`, `no-flapping`. Liveness, after the last fault has ended: `one-master`,
 `preferred-master`, `clients-served`. What cannot be judged, because a cable loses frames or somebody is deaf for
 good, is not: a verdict says how often its check had something to judge.
+
+An attack is an excuse only where somebody may believe it. Forged advertisements, and replayed ones where all hosts
+enforce seals, excuse nothing: every check holds as if nobody attacked. While others are replayed, and while
+somebody spoofs ARP, what waits for an end of all disturbances waits for that of the attack, too.
 """
 
 from carpsim.checks.announces_in_time import AnnouncesInTime

@@ -25,7 +25,8 @@ class ClientsServed(Check):
     comes on top. The switch adds nothing: it floods what it does not know, and learns a host's MAC from each
     frame of it.
 
-    The cache's part is waived for a client which certainly heard the present master announce.
+    The cache's part is waived for a client which certainly heard the present master announce, and nobody else who
+    said that the address is theirs (`carpsim.adversary.ArpSpoof`).
     """
 
     NAME: ClassVar = "clients-served"
@@ -119,7 +120,8 @@ class ClientsServed(Check):
             ("scripts", scripts),
         )
         teacher = self._taught.get(settings.name)
-        if teacher is not None and teacher[0].state is State.MASTER:
+        unlearned_at = situation.spoofed.get(settings.target, -1)
+        if teacher is not None and teacher[0].state is State.MASTER and teacher[1] > unlearned_at:
             return bound
         return bound.plus(
             ("neighbour cache", cache_time(settings.neighbours)), ("probe interval", settings.interval)

@@ -8,9 +8,19 @@ instant from which nothing has disturbed a host any more.
 from dataclasses import dataclass, field
 from typing import Final, final
 
-from carpsim.adversary import Replay
-from carpsim.crafted_packets import CraftedAdvertisement
-from carpsim.faults import CableConditions, ClockDrift, Fault, LateTimer, LinkLoss, Stop, SwitchOver, WallClockStep
+from carpsim.adversary import ArpSpoof, Flood, Forge, Replay
+from carpsim.crafted_packets import CraftedAdvertisement, VrrpRouter
+from carpsim.faults import (
+    Attack,
+    CableConditions,
+    ClockDrift,
+    Fault,
+    LateTimer,
+    LinkLoss,
+    Stop,
+    SwitchOver,
+    WallClockStep,
+)
 from carpsim.host import Host, Machine
 from carpsim.lease_clock import longest_lateness
 from carpsim.segment import Segment, Snooping
@@ -184,6 +194,7 @@ class Situation:
         components: of each group, as `carpsim.checks.calm` found them and when; a disturbance clears it.
         drift_ppm: the most that any clock was ever faster or slower than the world.
         has_ucarp: whether some host runs ucarp.
+        spoofed: the instant up to which somebody else said that an address is theirs.
     """
 
     def __init__(self, world: World) -> None:
@@ -195,6 +206,7 @@ class Situation:
         self.components: dict[tuple[str, int], tuple[int, list[list[Member]] | None]] = {}
         self.drift_ppm = 0
         self.has_ucarp = False
+        self.spoofed: dict[IPAddress, int] = {}
         self._transits: dict[str, int] = {}
         self._by_host: dict[str, dict[tuple[str, int], Member]] = {}
         self._failures: dict[Member, int] = {}
@@ -372,6 +384,9 @@ class Situation:
         host: str | None = getattr(fault, "host", None)
         until = now
         match fault:
+            case Forge() | Flood() | VrrpRouter() | ArpSpoof() | Replay() | CraftedAdvertisement():
+                self._take_attack(fault, now)
+                return
             case CableConditions():
                 # What is on the way may have been sent under the conditions before.
                 segment = self.world.segments[fault.segment]
@@ -392,11 +407,24 @@ class Situation:
                 until = now + self._of_ucarp(fault.host, LINK_LOSS_SLEEP)
             case WallClockStep():
                 until = now + self._of_ucarp(fault.host, abs(fault.by))
-            case Replay() | CraftedAdvertisement() if self._may_be_believed(fault):
-                until = FOR_EVER if fault.duration is None else now + fault.duration
             case _:
                 pass
         self.disturb(host, until)
+
+    def _take_attack(self, attack: Attack, now: int) -> None:
+        """Take note of an attack that begins, or has just ended; one that nobody believes is no excuse."""
+        if attack.duration is None:
+            until = FOR_EVER
+        else:
+            until = now if now >= attack.at + attack.duration else now + attack.duration
+        match attack:
+            case ArpSpoof():
+                self.spoofed[attack.address] = until
+                self.disturb(None, until)
+            case Replay() | CraftedAdvertisement() if self._may_be_believed(attack):
+                self.disturb(None, until)
+            case _:
+                pass
 
     def _of_ucarp(self, host: str, duration: int) -> int:
         """Return for how long a ucarp is not itself after a fault; a carpd is at once, or says for how long."""

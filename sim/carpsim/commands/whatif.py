@@ -1,14 +1,17 @@
 """``carpsim whatif``: what an operator may expect of their own configuration."""
 
 import argparse
+import multiprocessing
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 from carpsim.imagined_interfaces import interfaces_for
-from carpsim.whatif import Expectation, expectations, peers_like, variants
+from carpsim.whatif import Expectation, Stories, peers_like, variants
 from triocarp.core import NodeConfig
 from triocarp.daemon.config_file import read_node_config
 from triocarp.daemon.settings import SettingsError
@@ -19,7 +22,7 @@ HELP: str = "run a carpd configuration with peers like it under faults, and say 
 _P50: Final = 0.5
 _P99: Final = 0.99
 _WORTH_TELLING: Final = 0.1  # of the median outage, and seconds: below that a setting makes no difference
-_RUNS_OF_VARIANTS: Final = 20
+_RUNS_OF_VARIANTS: Final = 10
 STATUS_EXCEEDED: Final = 1
 
 
@@ -37,8 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="carpd's configuration file; once for each host, or once for all with --hosts",
     )
-    parser.add_argument("--hosts", type=int, default=2, metavar="N", help="hosts, if one file is given")
-    parser.add_argument("--runs", type=int, default=100, metavar="N", help="how often each story is told")
+    parser.add_argument("--hosts", type=_count, default=2, metavar="N", help="hosts, if one file is given")
+    parser.add_argument("--runs", type=_count, default=50, metavar="N", help="how often each story is told")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of everything that is left to chance")
     parser.add_argument(
         "--max-outage", type=float, metavar="SECONDS", help="fail if the 99th percentile is longer"
@@ -46,6 +49,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-two-masters", type=float, metavar="SECONDS", help="fail if two hosts answer for longer"
     )
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number, 1 or more")
+    return int(text)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -61,16 +70,23 @@ def run(arguments: argparse.Namespace) -> int:
         raise SystemExit(f"carpsim whatif: {error}") from None
     if len(configs) == 1:
         configs = peers_like(configs[0], arguments.hosts)
-    found = []
+    workers = min(os.cpu_count() or 1, 32)
+    # A fresh interpreter each: the same on every system.
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        stories = Stories(pool, seed=arguments.seed)
+        found = tuple(_tell_what_to_expect(stories, configs, arguments.runs))
+        if len(files) == 1:
+            _tell_what_hurts(stories, configs, min(arguments.runs, _RUNS_OF_VARIANTS))
+    return _verdict(found, arguments.max_outage, arguments.max_two_masters)
+
+
+def _tell_what_to_expect(stories: Stories, configs: Sequence[NodeConfig], runs: int) -> Iterator[Expectation]:
     sys.stdout.write(f"{'':58}{'outage, s':>18}  two hosts answer  changes\n")
     sys.stdout.write(f"{'':58}{'p50':>9}{'p99':>9}{'runs':>9}{'s':>8}  of state\n")
-    for expected in expectations(configs, runs=arguments.runs, seed=arguments.seed):
-        found.append(expected)
+    for expected in stories.expectations(configs, runs=runs):
+        yield expected
         sys.stdout.write(_line(expected))
         sys.stdout.flush()
-    if len(files) == 1:
-        _tell_what_hurts(configs, min(arguments.runs, _RUNS_OF_VARIANTS), arguments.seed)
-    return _verdict(found, arguments.max_outage, arguments.max_two_masters)
 
 
 def _line(expected: Expectation) -> str:
@@ -80,12 +96,15 @@ def _line(expected: Expectation) -> str:
     )
 
 
-def _tell_what_hurts(configs: Sequence[NodeConfig], runs: int, seed: int) -> None:
+def _tell_what_hurts(stories: Stories, configs: Sequence[NodeConfig], runs: int) -> None:
     """Say which other setting would make outages shorter, story by story, with the same seeds for all."""
-    found = tuple(expectations(configs, runs=runs, seed=seed))
+    found = tuple(stories.expectations(configs, runs=runs))
+    others = [
+        (words, stories.expectations(peers_like(changed, len(configs)), runs=runs))
+        for words, changed in variants(configs[0])
+    ]
     told = False
-    for words, changed in variants(configs[0]):
-        other = tuple(expectations(peers_like(changed, len(configs)), runs=runs, seed=seed))
+    for words, other in others:
         for before, after in zip(found, other, strict=True):
             gain = before.percentile(_P50) - after.percentile(_P50)
             if gain > max(_WORTH_TELLING * before.percentile(_P50), _WORTH_TELLING):

@@ -195,7 +195,7 @@ class Node:
                 (host,) = hosts
                 effects = host.reject_forged(event, now)
                 self._note_deadline(host)
-                return effects + self._follow(self._group_of[host], now)
+                return effects  # nothing of it changes a demotion
             case StopRequested():
                 self._stopping = True
             case TimerExpired() if self._has_stopped():

@@ -102,6 +102,8 @@ class Runner:
         if self._clock is None or isinstance(effect, ReleaseAddresses | RunHook):
             return
         now = self._clock()
+        if now <= decided_at:
+            return  # as always in a simulation, where deciding takes no time
         host = self.node.virtual_hosts[effect.interface, effect.vhid]
         if now - decided_at >= host.config.dead_time:
             self._latest = now

@@ -7,7 +7,7 @@ says which state follows a cause, and the others in `virtual_host_parts` each ke
 
 import random
 from collections import Counter
-from typing import TypeAlias, assert_never, final
+from typing import Final, TypeAlias, assert_never, final
 
 from triocarp.core.advertisement import Advertisement
 from triocarp.core.configuration import VirtualHostConfig
@@ -52,6 +52,8 @@ HostEvent: TypeAlias = (
     | StopRequested
 )
 """What `VirtualHost.handle` takes. `Node` reads packets first, and keeps the demotion of whole groups."""
+
+_TIMERS: Final = tuple(Timer)  # in the order in which they are served
 
 
 @final
@@ -141,8 +143,10 @@ class VirtualHost:
         self._mastership.step_down_if_overslept(now)
         match event:
             case TimerExpired():
-                for timer in Timer:
-                    self._serve(timer, now)
+                for timer in _TIMERS:
+                    due = self._timers.take(timer, now)
+                    if due is not None:
+                        self._ring(timer, due, now)
             case LinkChanged():
                 self._change_link(event, now)
             case AddressChanged():
@@ -223,10 +227,13 @@ class VirtualHost:
         return self._outbox.drain()
 
     def _serve(self, timer: Timer, now: int) -> None:
-        """Do what the timer is for, if it is due."""
+        """Do what a timer is for, if it is due."""
         due = self._timers.take(timer, now)
-        if due is None:
-            return
+        if due is not None:
+            self._ring(timer, due, now)
+
+    def _ring(self, timer: Timer, due: int, now: int) -> None:
+        """Do what a timer is for that is due since an instant."""
         match timer:
             case Timer.MASTER_DOWN_IPV4 | Timer.MASTER_DOWN_IPV6:
                 family = Family.IPV4 if timer is Timer.MASTER_DOWN_IPV4 else Family.IPV6

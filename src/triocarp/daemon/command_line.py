@@ -47,14 +47,14 @@ _NOT_UCARP_S: Final = frozenset(
 
 _PASSWORD_OPTION: Final = re.compile(r"-[a-z]*p|--p", re.IGNORECASE)
 
-_HINT: Final = "carpd --help lists the options"
-
 _UCARP_S_WORDS: Final = {
     "vhid": "vhid must be between 1 and 255.",
     "dead_ratio": "Dead ratio can't be zero",
     "advbase_s": "You must supply an advertisement time base",
 }
 """What ucarp says of a number that is wrong, by the field of `VirtualHostConfig`."""
+
+_FIELDS: Final = {flag: field for field, flag in FLAGS.items()}
 
 _MISSING: Final = {
     "-v/--vhid": "You must supply a valid virtual host id",
@@ -96,7 +96,7 @@ class _Parser(argparse.ArgumentParser):
         try:
             found, _ = getopt.gnu_getopt(argv, short, long)  # further words are ignored, as ucarp ignores them
         except getopt.GetoptError as error:
-            raise SettingsError(f"{_without_value(error)}; {_HINT}") from None
+            raise SettingsError(f"{_without_value(error)}; {program()} --help lists the options") from None
         options = argparse.Namespace(**{action.dest: action.default for action in actions.values()})
         for name, value in found:
             action = actions[name]
@@ -105,7 +105,7 @@ class _Parser(argparse.ArgumentParser):
                 self.exit()
             if action.dest != "password" and _PASSWORD_OPTION.match(value):
                 # ``--srcip $UNSET --pass=SECRET``: the value would be repeated in a mistake, or given to a script.
-                raise SettingsError(f"option {name} requires argument; {_HINT}")
+                raise SettingsError(f"option {name} requires argument; {program()} --help lists the options")
             setattr(options, action.dest, action.const if action.nargs == 0 else value)
             if action.dest in _REPLACED:
                 setattr(options, _REPLACED[action.dest], None)
@@ -356,7 +356,9 @@ class _Reader:
         try:
             number = read_number(text)
         except ValueError:
-            self._mistakes.append(f"{flag} {text!r}: expected a whole number")
+            said = _UCARP_S_WORDS.get(_FIELDS.get(flag, ""))
+            line = f"{flag} {text!r}: expected a whole number"
+            self._mistakes.append(f"{said} ({line})" if said else line)
             return 1
         if most is not None and not least <= number <= most:
             self._mistakes.append(f"{flag} {number}: expected a number from {least} to {most}")

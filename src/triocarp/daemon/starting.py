@@ -3,9 +3,11 @@
 import functools
 import os
 from collections.abc import Callable, Iterator
+from ipaddress import IPv4Address
 from typing import final
 
 from triocarp.core import Transport, VirtualHostConfig
+from triocarp.core.family import IPAddress
 from triocarp.daemon.settings import Settings
 from triocarp.linux.interface_table import InterfaceTable, read_interfaces
 from triocarp.linux.privileges import (
@@ -52,7 +54,7 @@ def check(settings: Settings) -> tuple[str, ...]:
         raise StartError(explain_missing(missing, forbidden=forbidden_to_gain()))
     table = read_interfaces()
     check_interfaces(settings, table)
-    return unreachable_peers(settings, table)
+    return (*borrowed_sources(settings, table), *unreachable_peers(settings, table))
 
 
 def check_interfaces(settings: Settings, table: InterfaceTable) -> None:
@@ -68,10 +70,34 @@ def check_interfaces(settings: Settings, table: InterfaceTable) -> None:
     lines = [
         line
         for index, host in enumerate(settings.node.virtual_hosts)
-        for line in _obstacles(host, functools.partial(settings.place_of, index), table)
+        for line in _obstacles(host, functools.partial(settings.place_of, index), table, settings.config is None)
     ]
     if lines:
         raise StartError(*lines)
+
+
+def borrowed_sources(settings: Settings, table: InterfaceTable) -> tuple[str, ...]:
+    """Return a warning for each source address that this host has on another interface.
+
+    It may be so on purpose, as on hosts that have their own address on ``lo``, and ucarp runs with it.
+
+    Args:
+        settings: what shall run.
+        table: the interfaces and addresses of this host.
+    """
+    return tuple(
+        f"{settings.place_of(index, 'source')} {host.source} is not an address of {host.interface}, "
+        "but of another interface of this host"
+        for index, host in enumerate(settings.node.virtual_hosts)
+        if host.source in _elsewhere(host, table)
+    )
+
+
+def _elsewhere(host: VirtualHostConfig, table: InterfaceTable) -> set[IPAddress]:
+    """Return the IPv4 addresses that this host has, but not on a virtual host's interface."""
+    own = {address.ip for address in table.addresses_of(host.interface)}
+    others = {address.ip for name in table.names() for address in table.addresses_of(name)}
+    return {address for address in others - own if isinstance(address, IPv4Address)}
 
 
 def unreachable_peers(settings: Settings, table: InterfaceTable) -> tuple[str, ...]:
@@ -90,17 +116,20 @@ def unreachable_peers(settings: Settings, table: InterfaceTable) -> tuple[str, .
     )
 
 
-def _obstacles(host: VirtualHostConfig, place_of: Callable[[str], str], table: InterfaceTable) -> Iterator[str]:
+def _obstacles(
+    host: VirtualHostConfig, place_of: Callable[[str], str], table: InterfaceTable, as_ucarp: bool
+) -> Iterator[str]:
     name = host.interface
     if table.find(name) is None:
-        yield f"{place_of('interface')} {name}: no such interface; there are: {', '.join(table.names())}"
+        line = f"{place_of('interface')} {name}: no such interface; there are: {', '.join(table.names())}"
+        yield f"Unable to find MAC address of [{name}] ({line})" if as_ucarp else line
         return
     own = table.addresses_of(name)
     # With --nomcast ucarp does not look at the source address either.
     if host.transport is Transport.BROADCAST:
         return
     for setting, source in (("source", host.source), ("source6", host.source6)):
-        if source is not None and source not in {address.ip for address in own}:
+        if source is not None and source not in {address.ip for address in own} | _elsewhere(host, table):
             has = ", ".join(map(str, own)) or "none"
             yield f"{place_of(setting)} {source} is not an address of {name}, which has {has}"
 
