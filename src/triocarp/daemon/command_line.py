@@ -132,7 +132,8 @@ def parser() -> _Parser:
         prog=program(),
         description="Keeps a virtual IP address on exactly one of several hosts (CARP). Takes ucarp's options.",
         epilog="Without scripts carpd manages the address itself, which is the fast and the safe way. "
-        "carpd migrate writes a configuration file from another system's; carpd doctor examines this host.",
+        "carpd migrate writes a configuration file from another system's; carpd doctor examines this host. "
+        "carpd --healthcheck, alone, asks the carpd of this container how it is.",
     )
     add = arguments.add_argument
     add("-i", "--interface", metavar="IF", help="network interface (default: the first that is up)")

@@ -5,6 +5,7 @@ its next part whenever one is read. So requests are ordinary function calls, and
 task.
 """
 
+import contextlib
 import errno
 import itertools
 import os
@@ -36,7 +37,7 @@ class NetlinkSocket:
     Args:
         groups: of notifications to receive, ``RTMGRP_...``; 0 for none.
         program: filter for what is received.
-        strict: have the kernel heed what a request for a list says about which objects it wants.
+        strict: have the kernel heed what a request for a list says about which objects it wants, if it can.
 
     Raises:
         OSError: the system is out of file descriptors or memory.
@@ -53,7 +54,8 @@ class NetlinkSocket:
             if program:
                 packet_filter.attach(self._socket, program)
             if strict:
-                self._socket.setsockopt(_SOL_NETLINK, _NETLINK_GET_STRICT_CHK, 1)
+                with contextlib.suppress(OSError):  # an older kernel lists more than it is asked for
+                    self._socket.setsockopt(_SOL_NETLINK, _NETLINK_GET_STRICT_CHK, 1)
             self._socket.bind((0, groups))
         except OSError:
             self._socket.close()

@@ -48,6 +48,7 @@ _RTA_DST: Final = 1
 _RTA_OIF: Final = 4
 _RTA_GATEWAY: Final = 5
 _RTA_PREFSRC: Final = 7
+_RTA_TABLE: Final = 15
 _FRA_SRC: Final = 2
 _FRA_PRIORITY: Final = 6
 _FRA_TABLE: Final = 15
@@ -293,11 +294,12 @@ class PolicyRoutes:
         message["family"] = family
         request = encode(message, type=kind, flags=NLM_F_DUMP, number=0, attributes=attributes)
         try:
-            return self._listing.collect(request)
+            listed = self._listing.collect(request)
         except OSError as error:
             if error.errno not in _NOT_THERE:  # such a table there is not
                 raise
             return []
+        return [message for message in listed if table is None or _table_of(message, _RTA_TABLE) == table]
 
 
 def _message(name: str) -> Any:  # noqa: ANN401 - pyroute2 has no types
