@@ -10,6 +10,8 @@ from tests.kernel.daemons import SLOW, traces
 from triocarp.lab import clock
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.kernel.daemons import Site
 
 pytestmark = pytest.mark.kernel
@@ -81,7 +83,16 @@ def test_several_signals_are_one_wish(site: Site) -> None:
         site.wire.wait_for_goodbye(site.one, since=since)
 
 
+@pytest.fixture
+def heeded() -> Iterator[None]:
+    """Let children heed SIGHUP, which they do not under nohup, until the test ends."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
+@pytest.mark.usefixtures("heeded")
 def test_a_signal_while_starting_leaves_nothing(site: Site, number: signal.Signals) -> None:
     """Whenever it comes, carpd ends: in order or, before it has begun, by the signal; and it says nothing odd."""
     before = traces(site.one)
