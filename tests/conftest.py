@@ -3,6 +3,8 @@
 The process that starts the tests enters it before there are threads or workers, which inherit it. Where the
 system forbids that, these tests are skipped with the reason; but in CI (`CI=true`) they fail, for a skipped
 test checks nothing.
+
+Hypothesis sets no deadlines in any of them, and in CI draws the same examples each time.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import shutil
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
+from hypothesis import settings
 
 from triocarp.lab import Lan, private_network
 
@@ -26,6 +29,20 @@ _refusal = pytest.StashKey[str]()
 _PACKAGES = {"ip": "iproute2", "nft": "nftables", "start-stop-daemon": "dpkg", "systemd-analyze": "systemd"}
 """Debian's names of the packages that are not called like their program."""
 _FOR_THE_IMAGE = ["podman", "buildah", "runc", "debootstrap", "ip"]
+
+settings.register_profile("triocarp", deadline=None)
+settings.register_profile("triocarp-ci", deadline=None, derandomize=True)
+# Under mutation the tests run thousands of times; what survives a few examples is run again with CI's.
+settings.register_profile("triocarp-mutated", deadline=None, derandomize=True, max_examples=10, database=None)
+
+
+def _profile() -> str:
+    if os.environ.get("CI") == "true":
+        return "triocarp-ci"
+    return "triocarp-mutated" if "MUTANT_UNDER_TEST" in os.environ else "triocarp"  # set by mutmut
+
+
+settings.load_profile(_profile())
 
 
 class _WorkerNode(Protocol):

@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from triocarp.core import (
@@ -308,7 +308,6 @@ ADDRESSES: Final = [
 ]
 
 
-@settings(deadline=None)
 @given(data=st.data())
 def test_independent_mistakes_do_not_hide_each_other(data: st.DataObject) -> None:
     """However many there are, and of whatever kind, each is named in the first run, and each in one line."""
@@ -347,7 +346,6 @@ NUMERIC: Final = [name for name, key in KEYS.items() if key.kind.least is not No
 
 
 @pytest.mark.parametrize("name", NUMERIC)
-@settings(deadline=None)
 @given(data=st.data())
 def test_every_number_has_a_range(name: str, data: st.DataObject) -> None:
     """What is outside is refused, and what is inside is not; the range is the documented one."""

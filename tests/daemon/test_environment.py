@@ -300,7 +300,7 @@ def theirs_or_status(words: list[str]) -> VirtualHostConfig | int:
         return error.status
 
 
-@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(environ=st.fixed_dictionaries({}, optional={name: st.sampled_from(v) for name, v in VALUES.items()}))
 def test_as_the_image(tmp_path: Path, environ: dict[str, str]) -> None:
     """The same settings as ucarp with the image's words, or the same exit status."""

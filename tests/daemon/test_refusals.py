@@ -4,7 +4,7 @@ import os
 import re
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from triocarp.daemon.command_line import read
@@ -209,7 +209,6 @@ def command_lines(draw: st.DrawFn) -> tuple[str, list[str]]:
     return secret, [word for part in (draw(written), *others) for word in part] + list(good)
 
 
-@settings(deadline=None)
 @given(command_lines())
 @example(("QXZJQX", [*NEEDED, "-v", "9" * 5000]))
 @example(("QXZJQX", ["-p", "QXZJQX", "-s", "-pQXZJQX"]))

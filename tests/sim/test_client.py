@@ -1,7 +1,7 @@
 from ipaddress import IPv4Address
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from carpsim.client import Client, Outage
@@ -68,7 +68,6 @@ def test_without_faults_there_is_no_outage() -> None:
     gaps=st.lists(st.tuples(st.integers(0, 5 * SECOND), st.integers(0, 3 * SECOND)), max_size=4),
     seed=st.integers(0, 1000),
 )
-@settings(deadline=None)
 def test_outages_are_what_was_cut(gaps: list[tuple[int, int]], seed: int) -> None:
     """From the first probe that gets no answer to the first that does again, with the number of those between."""
     service = Service(seed=seed)

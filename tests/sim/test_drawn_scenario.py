@@ -26,14 +26,14 @@ SCENARIOS = st.randoms(use_true_random=False, note_method_calls=False)
 
 
 @given(SCENARIOS, st.integers(0, 1000))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 def test_sound_core_keeps_its_promises(rng: random.Random, seed: int) -> None:
     """Whatever the hosts, their configuration and the faults are: no check is violated."""
     assert violated(verdicts_on(draw_scenario(rng), seed)) == ()
 
 
 @given(SCENARIOS)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 def test_all_faults_end_in_time(rng: random.Random) -> None:
     """The second phase is free of faults, but for hosts that never come back."""
     scenario = draw_scenario(rng)

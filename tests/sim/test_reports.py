@@ -46,7 +46,7 @@ def told_in(scenario: Scenario, seed: int = 0) -> list[tuple[int, str, TwoMaster
     return listener.reports
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     pauses=st.lists(
         st.tuples(st.sampled_from("abc"), st.integers(0, 8 * SECOND), st.integers(SECOND // 2, 9 * SECOND)),

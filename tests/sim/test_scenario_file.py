@@ -43,7 +43,7 @@ advskew = 200
 """
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(scenario=scenarios())
 def test_what_was_written_is_read_as_it_was(scenario: Scenario) -> None:
     """A scenario becomes a text and the text the same scenario, whatever it is made of."""

@@ -13,7 +13,7 @@ from tests.validate.comparison import Verdict, compare, median_interval, power
 SECONDS = [2000 + 50 * number for number in range(20)]
 """Outages of 20 repetitions: evenly spread over a second, as the phase of a crash spreads them."""
 
-FEW = settings(max_examples=30, deadline=None)
+FEW = settings(max_examples=30)
 """Each comparison makes three permutation tests."""
 
 SAMPLES = st.lists(st.floats(0, 5000, allow_nan=False), min_size=1, max_size=30)
