@@ -323,6 +323,11 @@ def test_search_for_slips_goes_on_where_every_neighbour_is_ours() -> None:
     assert not ours.has_other_addresses(1, bytes(20), PEER)
 
 
+def test_search_for_slips_of_no_address_ends() -> None:
+    """Where there is no virtual address there is nothing to slip from."""
+    assert not keyring(()).has_other_addresses(1, bytes(20), PEER)
+
+
 @given(st.integers(SUBSETS_MAX, 255), st.data())
 def test_search_has_an_end(count: int, data: st.DataObject) -> None:
     """Of very many addresses not every one is tried: a stranger's packet is not worth the time."""
