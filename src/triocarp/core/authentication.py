@@ -22,8 +22,11 @@ KEY_LENGTH_MAX: Final = 20
 SUBSETS_MAX: Final = 64
 """How many other sets of addresses `Keyring.has_other_addresses` tries at most: 100 us of work."""
 
-SLIPS_AT_ONCE: Final = 64
-"""How many sets with a slip of the pen it tries in one call: 300 us of work."""
+SLIPS_AT_ONCE: Final = 32
+"""How many sets with a slip of the pen it tries in one call: 150 us of work at most."""
+
+SLIPS_MAX: Final = 2048
+"""How many of them it tries in all, and remembers: those of four addresses."""
 
 _VERSION_AND_TYPE: Final = b"\x02\x01"
 _BLOCK_LENGTH: Final = 64
@@ -144,7 +147,7 @@ class Keyring:
         ]
         self._signer = self._accepted[0][1]
         self._mistaken: tuple[bytes, ...] | None = None
-        self._slips = self._slipped_sets()
+        self._slips = itertools.cycle(itertools.islice(self._slipped_sets(), SLIPS_MAX))
 
     def digest(self, counter: int) -> bytes:
         """Return the 20 bytes that sign our advertisement with this counter.
@@ -227,9 +230,9 @@ class Keyring:
                     yield covered_addresses(some, order)
 
     def _slipped_sets(self) -> Iterator[bytes]:
-        """Yield for ever what the HMAC covers if an address has another last byte, or one more such is there."""
+        """Yield what the HMAC covers if an address has another last byte, or one more such is there."""
         order = self._dialect.address_order
-        for index, address in itertools.cycle(enumerate(self._addresses)):
+        for index, address in enumerate(self._addresses):
             before, after = self._addresses[:index], self._addresses[index + 1 :]
             first = int(address) & ~0xFF
             for last in range(0x100):
