@@ -271,6 +271,11 @@ class Segment:
         return (sender, receiver) not in self._cuts
 
     @property
+    def has_cuts(self) -> bool:
+        """Whether somebody is cut off from somebody."""
+        return bool(self._cuts)
+
+    @property
     def snooping(self) -> Snooping:
         """What it does with multicast groups."""
         return self._snooping

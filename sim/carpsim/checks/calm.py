@@ -1,7 +1,6 @@
 """When a group is left to itself, so that it must come to rest."""
 
 from collections.abc import Iterable
-from itertools import combinations
 from typing import final
 
 from carpsim.checks.situation import Member, Situation, script_time
@@ -45,11 +44,16 @@ class Calm:
     def _find_components(self, group: list[Member]) -> list[list[Member]] | None:
         situation = self._situation
         able = self.able(group)
-        if all(situation.connected(one, other) for one, other in combinations(able, 2)):
+        sound = {member for member in able if situation.sound(member)}
+        if (len(sound) == len(able) and situation.all_meet(able)) or len(able) == 1:
             return [able] if able else []
         found: list[list[Member]] = []
         for member in able:
-            heard = [other for other in able if other is member or situation.connected(member, other)]
+            heard = [
+                other
+                for other in able
+                if other is member or (member in sound and other in sound and situation.meet(member, other))
+            ]
             if heard not in found:
                 found.append(heard)
         names = [member.host.name for component in found for member in component]
@@ -69,10 +73,17 @@ class Calm:
             self._has_margin(member, group) for member in self.able(group)
         ):
             return None
-        situation = self._situation
         if self._may_tie_for_ever(group) or any(member.config.routed_peers for member in group):
             return None  # who is behind a router is not of the group
-        return max((situation.disturbed[member.host.name] for member in group), default=0)
+        return self.disturbed_until(group)
+
+    def disturbed_until(self, group: list[Member]) -> int:
+        """Return the instant up to which something happened to a group.
+
+        Args:
+            group: all of a virtual host.
+        """
+        return max((self._situation.disturbed[member.host.name] for member in group), default=0)
 
     @property
     def first_look(self) -> int:

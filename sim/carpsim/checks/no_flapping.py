@@ -43,8 +43,10 @@ class NoFlapping(Check):
         if member.runs_ucarp and State.INIT in {member.state, old}:
             return
         group = self.situation.groups[member.segment.name, member.config.vhid]
-        since = self._calm.since(group)
-        if since is None or since >= self.engine.now:
+        # When something is happening at present, and much does at once, nobody need look at everything.
+        disturbed = self._calm.disturbed_until(group) >= self.engine.now
+        since = None if disturbed else self._calm.since(group)
+        if since is None:
             self._counted.pop(member, None)
             return
         counted_since, count = self._counted.get(member, (since, 0))

@@ -5,6 +5,7 @@ The checks derive their bounds from what is here: present intervals, latencies, 
 instant from which nothing has disturbed a host any more.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, final
 
@@ -65,6 +66,7 @@ MOST_DEMOTED: Final = 240
 FOR_EVER: Final = 2**62
 """After every instant."""
 
+_PAIR: Final = 2
 _MILLION: Final = 1_000_000
 
 
@@ -335,30 +337,60 @@ class Situation:
             one: of a group.
             other: of the same group.
         """
-        if not (one.carries and other.carries):
+        return self.sound(one) and self.sound(other) and self.meet(one, other)
+
+    def sound(self, member: Member) -> bool:
+        """Return whether nothing of its own may keep a virtual host from being heard, and from hearing.
+
+        Args:
+            member: which.
+        """
+        if not member.carries or member.host.network.refuses("send"):
             return False
-        if one.host.network.refuses("send") or other.host.network.refuses("send"):
-            return False
-        segment = one.segment
+        segment = member.segment
+        port = segment.port(member.label)
         return (
-            self.hears(one.label, other.label, segment)
-            and self.hears(other.label, one.label, segment)
-            and self._believe_each_other(one, other)
+            port.inward.conditions.is_lossless
+            and port.outward.conditions.is_lossless
+            and self.world.engine.now >= port.forwards_from
+            and not segment.has_rules
+            and segment.snooping is not Snooping.STRICT
         )
 
-    def _believe_each_other(self, one: Member, other: Member) -> bool:
-        """Return whether neither drops the other's advertisements: they seal, and their wall clocks agree."""
-        judging = [member for member in (one, other) if member.config.sealing is Sealing.ENFORCE]
-        if not judging:
+    def meet(self, one: Member, other: Member) -> bool:
+        """Return whether two virtual hosts that are sound hear and believe each other.
+
+        Args:
+            one: of a group.
+            other: of the same group.
+        """
+        connects = one.segment.connects
+        return (
+            connects(one.label, other.label)
+            and connects(other.label, one.label)
+            and self._believe_each_other((one, other))
+        )
+
+    def all_meet(self, members: Sequence[Member]) -> bool:
+        """Return whether virtual hosts that are sound certainly all hear and believe each other.
+
+        That is a question about each of them and their segment, not about each pair.
+
+        Args:
+            members: of one group.
+        """
+        return len(members) < _PAIR or not (members[0].segment.has_cuts or not self._believe_each_other(members))
+
+    def _believe_each_other(self, members: Sequence[Member]) -> bool:
+        """Return whether nobody drops another's advertisements: they seal, and their wall clocks agree."""
+        windows = [member.config.seal_window for member in members if member.config.sealing is Sealing.ENFORCE]
+        if not windows:
             return True
-        if one.runs_ucarp or other.runs_ucarp:
+        if any(member.runs_ucarp for member in members):
             return False  # which does not seal
-        readings = [
-            member.host.clock.read(self.world.engine.now) + (member.host.wall_offset or 0)
-            for member in (one, other)
-        ]
-        window = min(member.config.seal_window for member in judging)
-        return abs(readings[0] - readings[1]) + self.transit(one.segment) < window
+        now = self.world.engine.now
+        readings = [member.host.clock.read(now) + (member.host.wall_offset or 0) for member in members]
+        return max(readings) - min(readings) + self.transit(members[0].segment) < min(windows)
 
     # What happens.
 
