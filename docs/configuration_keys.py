@@ -50,8 +50,9 @@ DEFAULTS: Final = {
 NOTES: Final = {
     "advbase": "0 where the dialect has it, with an `advskew` unless it is OpenBSD's; not 255 with `advskew` 255",
     "advskew": "254 at most, but in ucarp's dialect",
-    "password_file": "its first line, at most 20 bytes (19 with ucarp or a BSD)",
+    "password_file": "its first line, at most 20 bytes (19 with ucarp or a BSD: more is told as a warning)",
     "addresses": "one IPv4 address in ucarp's dialect, else up to 255",
+    "seal_window_s": "not while `sealing` is off",
     "link_layer_address": "OpenBSD's dialects only",
     "routing_table": "not 253, 254 or 255, which are the system's; each virtual host its own",
     "gateways": "at most one of each family",

@@ -20,7 +20,7 @@ from triocarp.core import ConfigurationError, Hook, NodeConfig, Transport, Virtu
 from triocarp.core.authentication import KEY_LENGTH_MAX
 from triocarp.core.virtual_host_problems import ANNOUNCE_AFTER_RANGE
 from triocarp.daemon.c_notation import read_number
-from triocarp.daemon.password_file import PasswordError, read_password
+from triocarp.daemon.password_file import PasswordError, PasswordLine, doubts_about, read_password
 from triocarp.daemon.settings import (
     FLAGS,
     SCRIPT_TIMEOUT_S_DEFAULT,
@@ -35,7 +35,6 @@ from triocarp.daemon.syslog_stream import DEFAULT_FACILITY, FACILITIES, NO_SYSLO
 from triocarp.linux.interface_table import InterfaceTable, read_interfaces
 
 _PREFIX_LENGTH_MAX: Final = 32
-_UCARP_PASSWORD_MAX: Final = 19
 _REPEATS_MAX: Final = ANNOUNCE_AFTER_RANGE[1]
 _ANNOUNCE_AFTER: Final = (2,)  # ucarp's
 _ANY_PASSWORD: Final = b"placeholder"  # so that one mistake does not hide the others
@@ -381,14 +380,15 @@ class _Reader:
         options = self._options
         if options.password is not None:
             self._warnings.append("the password on the command line is visible to every user: use --passfile")
-            return self._checked(os.fsencode(options.password), "-p/--pass")
+            return self._checked(PasswordLine(os.fsencode(options.password)), "-p/--pass")
         if options.passfile is not None:
             return self._checked(self._first_line(Path(options.passfile)), f"-o/--passfile {options.passfile!r}")
         said = _MISSING["-o/--passfile"]
         self._mistakes.append(f"{said} (-o/--passfile is missing, or -p/--pass, which every user can see)")
         return _ANY_PASSWORD
 
-    def _checked(self, password: bytes, origin: str) -> bytes:
+    def _checked(self, line: PasswordLine, origin: str) -> bytes:
+        password = line.password
         if not password:
             said = _MISSING["-o/--passfile"]
             self._mistakes.append(f"{said} ({origin}: it is empty: expected 1 to {KEY_LENGTH_MAX} bytes)")
@@ -399,16 +399,15 @@ class _Reader:
                 f"Password too long ({origin}: {len(password)} bytes: expected 1 to {KEY_LENGTH_MAX} bytes)"
             )
             return _ANY_PASSWORD
-        if len(password) > _UCARP_PASSWORD_MAX:
-            self._warnings.append(f"a password of {len(password)} bytes: ucarp and BSD ifconfig take 19 at most")
+        self._warnings += doubts_about(line)
         return password
 
-    def _first_line(self, path: Path) -> bytes:
+    def _first_line(self, path: Path) -> PasswordLine:
         try:
             return read_password(path)
         except PasswordError as error:
             self._mistakes.append(f"-o/--passfile {error}")
-            return _ANY_PASSWORD
+            return PasswordLine(_ANY_PASSWORD)
 
     def _scripts(self) -> dict[Hook, Script]:
         options = self._options

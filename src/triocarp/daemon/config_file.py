@@ -15,7 +15,7 @@ read hides nothing but what depends on it.
 import difflib
 import os
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,13 +30,14 @@ from triocarp.core import (
     IPInterface,
     NodeConfig,
     Problem,
+    Sealing,
     VirtualHostConfig,
     problems_of_drafts,
 )
 from triocarp.core.family import family_of
 from triocarp.core.timing import SECOND
 from triocarp.daemon.config_keys import KEYS, TABLE, TOP_KEYS, Json, Key
-from triocarp.daemon.password_file import PasswordError
+from triocarp.daemon.password_file import PasswordError, PasswordLine, doubts_about
 from triocarp.daemon.settings import (
     SCRIPT_TIMEOUT_S_DEFAULT,
     STATUS_SETTINGS,
@@ -147,6 +148,8 @@ class _File:
 
     def node(self) -> NodeConfig:
         add_problems(self._readers, self._mistakes)
+        for reader in self._readers:
+            reader.check_seal_window()
         if self._mistakes.lines:
             raise SettingsError(*self._mistakes.lines, status=self._mistakes.status)
         return NodeConfig(virtual_hosts=tuple(reader.virtual_host() for reader in self._readers))
@@ -166,7 +169,11 @@ class _File:
             real_time=bool(top.get("real_time", True)),
             debug=bool(top.get("debug", False)),
             journal=Path(str(journal)) if journal else None,
-            warnings=(),
+            warnings=tuple(
+                f"{self._path}: {warning}"
+                for reader in self._readers
+                for warning in reader.doubts_about_passwords()
+            ),
             config=self._path,
         )
 
@@ -294,7 +301,9 @@ class VirtualHostReader:
         self._mistakes = mistakes
         self._read = read = _Table(table, KEYS, f"{where}.", mistakes)
         self._fields: dict[str, Any] = {"dialect": CARPD} | {
-            KEYS[name].field: value for name, value in read.values.items() if KEYS[name].field
+            KEYS[name].field: value.password if isinstance(value, PasswordLine) else value
+            for name, value in read.values.items()
+            if KEYS[name].field
         }
         self._unknown = {KEYS[name].field for name in read.unreadable} - {""}
         self._incomplete = frozenset(KEYS[name].field for name in read.places)
@@ -377,6 +386,26 @@ class VirtualHostReader:
                 f"{self._where}.{setting}", f"is missing, and {interface} has no {family} address of its own{but}"
             )
             self._unknown.add(setting)
+
+    def check_seal_window(self) -> None:
+        """Take note of a window that nothing is looked at through; only here it is seen whether one was given."""
+        window = self._fields.get("seal_window")
+        if (
+            window is None
+            or "sealing" in self._unknown
+            or self._fields.get("sealing") in {*Sealing} - {Sealing.OFF}
+        ):
+            return
+        accepted = "none, or sealing to observe or enforce: nobody's seal is looked at while it is off"
+        self._mistakes.add(f"{self._where}.seal_window_s", f"{window / SECOND:g}: expected {accepted}")
+
+    def doubts_about_passwords(self) -> Iterator[str]:
+        """Yield warnings about the passwords, each with the path to the key."""
+        others = self._fields["dialect"] is not CARPD
+        for name, line in self._read.values.items():
+            if isinstance(line, PasswordLine):
+                for doubt in doubts_about(line, others=others):
+                    yield f"{self._where}.{name}: {doubt}"
 
     def check_scripts(self) -> None:
         """Take note of scripts that cannot be run: with one, nobody else manages the addresses."""

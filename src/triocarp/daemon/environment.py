@@ -29,6 +29,7 @@ from triocarp.core import (
 )
 from triocarp.core.family import family_of
 from triocarp.daemon.c_notation import read_number
+from triocarp.daemon.password_file import PasswordLine, doubts_about
 from triocarp.daemon.settings import (
     SCRIPT_TIMEOUT_S_DEFAULT,
     STATUS_SETTINGS,
@@ -59,7 +60,6 @@ _BY_THE_IMAGE: Final = -1
 """The image's script looks for these mistakes, in the order of their exit statuses, before it starts ucarp."""
 
 PASSWORD_DEFAULT: Final = b"password"
-_UCARP_PASSWORD_MAX: Final = 19
 _PASSWORD_FILE_MAX: Final = 4096
 _ANNOUNCEMENTS_DEFAULT: Final = 5  # of ucarp's fork in the image: one after each of the first five advertisements
 _ANNOUNCEMENTS_MAX: Final = 1000
@@ -236,8 +236,7 @@ class _Reader:
             self._warnings.append(
                 "neither UCARP_PASS_FILE nor UCARP_PASS is set: the password is the default, which everybody knows"
             )
-        if len(password) > _UCARP_PASSWORD_MAX:
-            self._warnings.append(f"a password of {len(password)} bytes: ucarp and BSD ifconfig take 19 at most")
+        self._warnings += doubts_about(PasswordLine(password))
         self._fields["password"] = password
 
     def _read_announcements(self) -> None:
