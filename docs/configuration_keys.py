@@ -27,6 +27,7 @@ Written by `docs/configuration_keys.py` from the types that read the file; a tes
 The file is [TOML](https://toml.io), for `carpd --config FILE`. Keys are required that have no default.
 Every mistake is told at once, each with the path to its value, as in `virtual_host[0].addresses[1]`.
 What cannot be read hides nothing of the rest but what depends on it.
+`carpd` tells in the same go what the host lacks: an interface, a `source` of its own, the journal's directory.
 
 A program reads the same file with `triocarp.daemon.config_file.read_node_config(path)`, and gets the `NodeConfig`.
 It reads the password files, and the interface's own addresses where the file has no `source` and no `source6`.

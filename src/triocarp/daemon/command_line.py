@@ -27,9 +27,11 @@ from triocarp.daemon.settings import (
     SCRIPT_TIMEOUT_S_MAX,
     STATUS_SETTINGS,
     STATUS_START,
+    Needs,
     Script,
     Settings,
     SettingsError,
+    VirtualHostNeeds,
 )
 from triocarp.daemon.syslog_stream import DEFAULT_FACILITY, FACILITIES, NO_SYSLOG
 from triocarp.linux.interface_table import InterfaceTable, read_interfaces
@@ -225,25 +227,36 @@ def _read_elsewhere(options: argparse.Namespace, interfaces: Callable[[], Interf
         others = ", ".join(flags[name] for name in refused)
         place = "file" if origin == "config" else "environment"
         raise SettingsError(f"{others}: expected in the {place}, since --{origin} is given")
-    # They take 20 ms to load, and ucarp's users do not want them.
-    if file is not None:
-        from triocarp.daemon import config_file  # noqa: PLC0415 - see above
-
-        settings = config_file.read(Path(file), interfaces)
-    else:
-        from triocarp.daemon import environment  # noqa: PLC0415 - see above
-
-        settings = environment.read(os.environ, interfaces=interfaces)
+    journal = _here(options.journal) if options.journal else None
+    try:
+        settings = _content_of(file, interfaces)
+    except SettingsError as error:
+        error.needs = replace(error.needs, journal=journal or error.needs.journal)
+        raise
     facility, warnings = _facility(options.facility)
     return replace(
         settings,
-        journal=_here(options.journal) if options.journal else settings.journal,
+        journal=journal or settings.journal,
         real_time=settings.real_time and not options.no_real_time,
         debug=settings.debug or options.debug,
         daemonize=options.daemonize,
         facility=facility,
         warnings=settings.warnings + warnings,
     )
+
+
+def _content_of(file: str | None, interfaces: Callable[[], InterfaceTable]) -> Settings:
+    """Return the settings of a configuration file, or of the environment if there is none.
+
+    They take 20 ms to load, and ucarp's users do not want them.
+    """
+    if file is not None:
+        from triocarp.daemon import config_file  # noqa: PLC0415 - see above
+
+        return config_file.read(Path(file), interfaces)
+    from triocarp.daemon import environment  # noqa: PLC0415 - see above
+
+    return environment.read(os.environ, interfaces=interfaces)
 
 
 def _here(name: str) -> Path:
@@ -275,6 +288,7 @@ class _Reader:
         self._mistakes: list[str] = []
         self._warnings: list[str] = []
         self._too_long = False
+        self._unusable: set[str] = set()  # fields of the virtual host
         self._interface = self._named_or(first_interface)
 
     def settings(self) -> Settings:
@@ -285,7 +299,11 @@ class _Reader:
         self._warnings += warnings
         if self._mistakes or virtual_host is None:
             only_too_long = self._too_long and len(self._mistakes) == 1
-            raise SettingsError(*self._mistakes, status=STATUS_START if only_too_long else STATUS_SETTINGS)
+            raise SettingsError(
+                *self._mistakes,
+                status=STATUS_START if only_too_long else STATUS_SETTINGS,
+                needs=self._needs(),
+            )
         return Settings(
             node=NodeConfig(virtual_hosts=(virtual_host,)),
             scripts={(virtual_host.interface, virtual_host.vhid): scripts} if scripts else {},
@@ -295,6 +313,19 @@ class _Reader:
             warnings=tuple(self._warnings),
             daemonize=options.daemonize,
             facility=facility,
+        )
+
+    def _needs(self) -> Needs:
+        """Return what is needed of this host, where it could be read."""
+        options = self._options
+        fields = {
+            "interface": self._interface,
+            "transport": Transport.BROADCAST if options.nomcast else Transport.MULTICAST,
+            "source": None if "source" in self._unusable else IPv4Address(options.srcip),
+        }
+        return Needs(
+            virtual_hosts=(VirtualHostNeeds.of(fields, FLAGS.__getitem__, told=self._unusable),),
+            journal=_here(options.journal) if options.journal else None,
         )
 
     def _virtual_host(self) -> VirtualHostConfig | None:
@@ -326,6 +357,7 @@ class _Reader:
             for problem in error.problems:
                 self._too_long |= problem.setting == "password"
                 setting, _, _ = problem.setting.partition("[")
+                self._unusable.add(setting)
                 line = f"{FLAGS.get(setting, setting)} {problem.value}: expected {problem.accepted}"
                 said = _UCARP_S_WORDS.get(setting) if setting == "vhid" or problem.value.startswith("0") else None
                 self._mistakes.append(f"{said} ({line})" if said else line)
@@ -346,6 +378,7 @@ class _Reader:
         name = self._options.interface or first_interface()
         if not name:
             self._mistakes.append("-i/--interface is missing, and no interface with an IPv4 address is up")
+            self._unusable.add("interface")
         return name or "none"
 
     def _number(self, flag: str, text: str | None, least: int = 0, most: int | None = None) -> int:
@@ -368,12 +401,14 @@ class _Reader:
     def _address(self, flag: str, text: str | None, otherwise: str) -> IPv4Address:
         if text is None:
             self._mistakes.append(f"{_MISSING[flag]} ({flag} is missing)")
+            self._unusable.add(_FIELDS.get(flag, flag))
             return IPv4Address(otherwise)
         try:
             return IPv4Address(text)
         except ValueError:
             said = f"Invalid address: [{_shown(text)}]"
             self._mistakes.append(f"{said} ({flag}: expected an IPv4 address such as {otherwise})")
+            self._unusable.add(_FIELDS.get(flag, flag))
             return IPv4Address(otherwise)
 
     def _password(self) -> bytes:

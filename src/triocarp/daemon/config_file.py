@@ -42,9 +42,11 @@ from triocarp.daemon.settings import (
     SCRIPT_TIMEOUT_S_DEFAULT,
     STATUS_SETTINGS,
     STATUS_START,
+    Needs,
     Script,
     Settings,
     SettingsError,
+    VirtualHostNeeds,
 )
 from triocarp.linux.interface_table import InterfaceTable, read_interfaces
 
@@ -151,7 +153,12 @@ class _File:
         for reader in self._readers:
             reader.check_seal_window()
         if self._mistakes.lines:
-            raise SettingsError(*self._mistakes.lines, status=self._mistakes.status)
+            needs = Needs(
+                virtual_hosts=tuple(reader.needs() for reader in self._readers),
+                journal=self._journal,
+                as_ucarp=False,
+            )
+            raise SettingsError(*self._mistakes.lines, status=self._mistakes.status, needs=needs)
         return NodeConfig(virtual_hosts=tuple(reader.virtual_host() for reader in self._readers))
 
     def settings(self) -> Settings:
@@ -159,7 +166,6 @@ class _File:
             reader.check_scripts()
         node = self.node()
         top = self._top
-        journal = top.get("journal")
         return Settings(
             node=node,
             scripts={
@@ -168,7 +174,7 @@ class _File:
             },
             real_time=bool(top.get("real_time", True)),
             debug=bool(top.get("debug", False)),
-            journal=Path(str(journal)) if journal else None,
+            journal=self._journal,
             warnings=tuple(
                 f"{self._path}: {warning}"
                 for reader in self._readers
@@ -176,6 +182,11 @@ class _File:
             ),
             config=self._path,
         )
+
+    @property
+    def _journal(self) -> Path | None:
+        journal = self._top.get("journal")
+        return Path(str(journal)) if journal else None
 
 
 def _content(path: Path) -> dict[str, Json]:
@@ -275,6 +286,7 @@ def add_problems(readers: Sequence["VirtualHostReader"], mistakes: Mistakes) -> 
     for problem in problems_of_drafts([reader.draft() for reader in readers]):
         path, _, setting = problem.setting.rpartition(".")
         reader = readers[int(path.partition("[")[2].rstrip("]"))]
+        reader.told.add(setting.partition("[")[0])
         accepted = problem.accepted.replace("virtual_hosts[", f"{TABLE}[")
         mistakes.add(reader.place_of(setting), f"{_in_unit_of_key(problem, setting)}: expected {accepted}")
 
@@ -294,9 +306,13 @@ class VirtualHostReader:
         table: as TOML gives it.
         where: path to the table.
         mistakes: takes note of what cannot be read.
+
+    Attributes:
+        told: fields that could be read, and with which something is wrong.
     """
 
     def __init__(self, table: dict[str, Json], where: str, mistakes: Mistakes) -> None:
+        self.told: set[str] = set()
         self._where = where
         self._mistakes = mistakes
         self._read = read = _Table(table, KEYS, f"{where}.", mistakes)
@@ -322,6 +338,12 @@ class VirtualHostReader:
             ConfigurationError: there was one.
         """
         return VirtualHostConfig(**self._fields)
+
+    def needs(self) -> VirtualHostNeeds:
+        """Return what this host must have, as far as it could be read, and nothing was wrong with it."""
+        return VirtualHostNeeds.of(
+            self._fields, lambda field: f"{self._mistakes.path}: {self.place_of(field)}:", told=self.told
+        )
 
     @property
     def virtual(self) -> set[IPAddress]:
@@ -358,6 +380,7 @@ class VirtualHostReader:
         name, table = self._fields["interface"], interfaces()
         if table.find(name) is None:
             self._unknown |= set(_SOURCES.values())
+            self.told.add("interface")
             there_are = ", ".join(table.names())
             self._mistakes.add(
                 f"{self._where}.interface",

@@ -34,9 +34,11 @@ from triocarp.daemon.settings import (
     SCRIPT_TIMEOUT_S_DEFAULT,
     STATUS_SETTINGS,
     STATUS_START,
+    Needs,
     Script,
     Settings,
     SettingsError,
+    VirtualHostNeeds,
 )
 from triocarp.linux.default_route import default_interface
 from triocarp.linux.interface_table import InterfaceTable, read_interfaces
@@ -140,6 +142,7 @@ class _Reader:
         self._warnings: list[str] = []
         self._fields: dict[str, Any] = {}
         self._unknown: set[str] = set()
+        self._told: set[str] = set()
 
     def settings(self) -> Settings:
         own_scripts = self._own_scripts()
@@ -157,7 +160,10 @@ class _Reader:
             self._add_problem(problem)
         if self._mistakes:
             _, status, _ = min(self._mistakes)
-            raise SettingsError(*(line for _, _, line in self._mistakes), status=status)
+            needs = VirtualHostNeeds.of(self._fields, _VARIABLE_OF.__getitem__, told=self._told)
+            raise SettingsError(
+                *(line for _, _, line in self._mistakes), status=status, needs=Needs(virtual_hosts=(needs,))
+            )
         host = VirtualHostConfig(**self._fields)
         arguments = (host.interface, str(host.addresses[0].ip), str(host.addresses[0].network.prefixlen))
         scripts = {
@@ -299,6 +305,7 @@ class _Reader:
         if table.find(name) is None:
             there_are = ", ".join(table.names())
             self._add("UCARP_INTERFACE", f"{name}: no such interface; there are: {there_are}", STATUS_START)
+            self._told.add("interface")
             self._unknown |= {"source", "source6"}
             return
         for family in missing:
@@ -389,6 +396,7 @@ class _Reader:
     def _add_problem(self, problem: Problem) -> None:
         setting = problem.setting.rpartition("].")[2]
         field, _, place = setting.partition("[")
+        self._told.add(field)
         variable = _VARIABLE_OF.get(field, field)
         if field == "addresses" and (place not in {"", "0]"} or "UCARP_ADDR" not in self._environ):
             variable = "CARPD_ADDRESSES"
