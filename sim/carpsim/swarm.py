@@ -17,6 +17,7 @@ from carpsim.drawn_scenario import draw_scenario
 from carpsim.randomness import stream
 from carpsim.scenario import Scenario
 from carpsim.trace import Digest, Trace
+from carpsim.worker import prepare
 from carpsim.world import World
 
 BATCH: Final = 20
@@ -166,7 +167,7 @@ def _spread(
     """Yield the results of some work on each seed, done by processes that share nothing."""
     left = iter(seeds)
     # A fresh interpreter each: the same on every system, and each with hashes of its own.
-    pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+    pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=prepare)
     with pool:
         running: set[Future[list[Result]]] = set()
         while True:

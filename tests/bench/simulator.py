@@ -131,13 +131,24 @@ def _in_another_process(name: str) -> float:
 def _measure_swarm(lane: Lane) -> None:
     """Measure some of the swarm's scenarios, with all checks; its processes share nothing, so two take half."""
     swarm = importlib.import_module("carpsim.swarm")
-    with _one_core():
+    with _one_core(), _as_a_worker():
         begun = time.process_time()
         wrong = [outcome for seed in range(_SEEDS) if not (outcome := swarm.examine(seed)).passed]
         spent = time.process_time() - begun
     if wrong:
         raise RuntimeError(f"the swarm has found something: {wrong[0]}")
     lane.record(OURS.name, Figure.SWARM, spent * _SWARM / _SEEDS / _WORKERS)
+
+
+@contextmanager
+def _as_a_worker() -> Generator[None]:
+    """Be what the swarm's processes are inside the `with` block."""
+    before = gc.get_threshold()
+    importlib.import_module("carpsim.worker").prepare()
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 @contextmanager

@@ -85,6 +85,18 @@ def test_vanished_address_is_restored() -> None:
     assert details(machine) == ["10.0.0.100/24"]
 
 
+@pytest.mark.parametrize(("slept", "lapsed"), [(4 * SECOND, True), (4 * SECOND - 1, False)])
+def test_address_that_was_lost_in_a_sleep_accuses_nobody(slept: int, lapsed: bool) -> None:
+    """The lease ran out while the host did not run; the kernel's word of it may come after the next takeover."""
+    machine = Machine.master(replace(PLAIN, preempt=True, advskew=100))
+    machine.feed(Peer(advskew=200).advertises(), after=slept)
+    assert machine.remove_address() == RESTORED
+    assert machine.remove_address(after=SECOND - 1) == RESTORED
+    assert machine.remove_address(after=1) == RESTORED
+    reason = ", its lease ran out while this host did not run" if lapsed else ""
+    assert details(machine) == ["10.0.0.100/24" + reason] * 2 + ["10.0.0.100/24"]
+
+
 def test_emptied_interface_is_one_vanishing_of_each_address() -> None:
     """Somebody flushes an interface with many addresses: each is put back and announced once, again and again."""
     addresses = tuple(IPv6Interface(f"2001:db8::{number:x}/64") for number in range(256, 276))

@@ -188,7 +188,7 @@ def test_detail_is_told(detail: str) -> None:
         ),
         (
             PacketDropped(interface="eth0", reason=DropReason.SHORT_HEADER),
-            "dropped a packet: it is shorter than its IP header",
+            "dropped a packet on eth0: it is shorter than its IP header",
         ),
         (
             Noticed(interface="eth0", vhid=7, notice=Notice.WORSE_MASTER, peer=PEER),

@@ -29,7 +29,7 @@ from triocarp.core.advertisement import LENGTH, internet_checksum, parse
 from triocarp.core.ipv4 import header as ipv4_header
 from triocarp.core.ipv6 import header as ipv6_header
 from triocarp.core.notice_limit import REMEMBERED
-from triocarp.core.receiver import Receiver
+from triocarp.core.receiver import Judgement, Receiver
 from triocarp.core.sealed_counter import CounterSeal, Sealed
 from triocarp.core.statistics import PEERS_MAX
 from triocarp.core.timing import SECOND
@@ -275,7 +275,7 @@ def test_own_counter_before_the_clock_is_known_is_nothing_to_remember() -> None:
     receiver = Receiver(config, keyring_of(config), (seal,))
     own = Sealed(vhid=7, advbase_s=1, advskew=0, demotion=0, source=OWN)
     receiver.take_note_of_own(own, seal.counter(own, 1), 0)
-    assert receiver.judge(HEARD.packet, parse(HEARD.payload), 0, None) == (None, 0, None)
+    assert receiver.judge(HEARD.packet, parse(HEARD.payload), 0, None) == Judgement(None)
 
 
 # A flood.

@@ -27,6 +27,7 @@ from triocarp.core import (
     SendAdvertisement,
     State,
     StopRequested,
+    TimerExpired,
     Transport,
     VirtualHostConfig,
     WallClockChanged,
@@ -205,6 +206,13 @@ def settled(config: VirtualHostConfig, state: State) -> tuple[Host, PacketReceiv
     return host, first if state is State.MASTER else captured
 
 
+def stay_awake(host: Host, *, until: int) -> None:
+    """Let a host run while it hears nobody, so that what comes then did not wait for it."""
+    for instant in range(0, until + 1, SECOND):
+        host.run_until(max(instant, host.now))
+        host.set_clock(0)
+
+
 Attack = Callable[[PacketReceived], Event]
 SAME_FAMILY: Final[dict[str, Attack]] = {
     "as it was": lambda packet: packet,
@@ -240,7 +248,11 @@ def test_replay_has_no_effect(state: State, after: int, attack: Attack) -> None:
     (dropped,) = [effect for effect in effects if isinstance(effect, PacketDropped)]
     assert reported(effects)
     assert dropped.reason in {DropReason.REPLAYED, DropReason.ALTERED, DropReason.STALE, DropReason.UNSEALED}
-    assert notices_in(effects) == [(Notice[dropped.reason.name], dropped.source)]
+    notice = Notice[dropped.reason.name]
+    if dropped.reason is DropReason.UNSEALED and dropped.source == PEER and state is State.BACKUP:
+        notice = Notice.SEAL_MISSING  # it was heard with seals
+    slept = dropped.reason is DropReason.STALE and state is State.BACKUP  # what was sent then blames nobody
+    assert notices_in(effects) == ([] if slept else [(notice, dropped.source)])
     assert (host.state, host.deadline) == (twin.state, twin.deadline)
     assert len(host.run_for(4 * SECOND)) == len(twin.run_for(4 * SECOND))
     assert (host.state, host.deadline) == (twin.state, twin.deadline)
@@ -312,7 +324,7 @@ def test_restarted_sender_is_heard_and_its_past_is_not() -> None:
 def test_clocks_may_be_a_window_apart(behind: int) -> None:
     """A sender is heard exactly while its clock is within the window of ours, in either direction."""
     host = Host.listening(ENFORCED)
-    host.run_until(2 * SECOND + 2 * WINDOW)
+    stay_awake(host, until=2 * SECOND + 2 * WINDOW)
     host.feed(Sealer(behind=behind).says(host.now))
     distance = tick_at(WALL + host.now - behind) - tick_at(WALL + host.now)
     believed = abs(distance) <= -(-WINDOW // TICK)
@@ -324,7 +336,7 @@ def test_clocks_may_be_a_window_apart(behind: int) -> None:
 def test_clocks_apart_are_told(behind: int) -> None:
     """A peer whose clock is off by more than the window, a time zone even, is `STALE`, with its name."""
     host = Host.listening(ENFORCED)
-    host.run_until(6 * SECOND)
+    stay_awake(host, until=6 * SECOND)
     effects = host.feed(Sealer(behind=behind).says(host.now))
     assert reported(effects)
     assert notices_in(effects) == [(Notice.STALE, PEER)]
@@ -515,6 +527,47 @@ def test_observer_believes_ucarp_and_tells_of_it() -> None:
         host.hear(Heard(config=OBSERVED, counter=1 << 63 | second), after=SECOND)
     assert host.statistics.heard[PEER] == 130
     assert host.noticed() == [(Notice.UNSEALED, PEER)] * 3
+
+
+# Who seals, and who slept.
+
+
+@pytest.mark.parametrize("config", [ENFORCED, OBSERVED], ids=lambda config: config.sealing.value)
+def test_missing_seal_of_a_host_that_seals_is_told_as_such(config: VirtualHostConfig) -> None:
+    """What was altered and is old looks unsealed: nobody shall think that its sender does not seal."""
+    host, captured = settled(config, State.BACKUP)
+    for _ in range(60):
+        host.feed(Sealer(config=config).says(host.now), after=SECOND)
+    effects = host.feed(altered(captured, advskew=0, advbase_s=0))
+    assert notices_in(effects) == [(Notice.SEAL_MISSING, PEER)]
+    effects = host.feed(altered(replace(captured, source=THIRD), advskew=0, advbase_s=0))
+    assert notices_in(effects) == [(Notice.UNSEALED, THIRD)]
+
+
+@pytest.mark.parametrize("config", [ENFORCED, OBSERVED], ids=lambda config: config.sealing.value)
+@pytest.mark.parametrize("state", [State.BACKUP, State.MASTER])
+def test_what_waited_for_a_host_that_slept_blames_nobody(config: VirtualHostConfig, state: State) -> None:
+    """What was sent while the host did not run comes late; what was sent before that is a replay."""
+    host, _ = settled(config, state)
+    slept_at = host.now
+    before, waited = (Sealer(config=config).says(slept_at + at) for at in (-WINDOW - SECOND, SECOND))
+    host.now += 8 * SECOND
+    effects = host.feed(waited)
+    assert DropReason.STALE in {it.reason for it in effects if isinstance(it, PacketDropped)} or (
+        config.sealing is Sealing.OBSERVE
+    )
+    assert Notice.STALE not in {notice for notice, _ in notices_in(effects)}
+    assert (Notice.STALE, PEER) in notices_in(host.feed(before, after=SECOND // 10))
+
+
+def test_backlog_ends() -> None:
+    """A second after the host woke nothing waits any more: what is stale then is worth a word."""
+    host, _ = settled(ENFORCED, State.BACKUP)
+    waited = Sealer().says(host.now + SECOND)
+    host.now += 8 * SECOND
+    host.feed(TimerExpired())
+    effects = host.feed(waited, after=SECOND)
+    assert notices_in(effects) == [(Notice.STALE, PEER)]
 
 
 # Hosts that do not seal.

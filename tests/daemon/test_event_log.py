@@ -349,6 +349,40 @@ def test_what_was_held_back_is_told_at_the_end() -> None:
     assert told_of(later, first) == "2"
 
 
+@pytest.mark.parametrize("last", [change(State.INIT, Cause.STOPPED), Stopped()])
+def test_what_was_held_back_is_told_before_the_host_leaves(last: Report, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind the line that says so it would read as if a leaving host had done that."""
+    lines: list[str] = []
+    log = EventLog(lines.append, clock=lambda: 0, debug=False)
+    noon = datetime(2026, 5, 4, 12, 0, 0).timestamp()  # noqa: DTZ001 - lines are in local time
+    for number, report in enumerate((notice(), notice(), last)):
+        monkeypatch.setattr(time, "time", lambda number=number: noon + number)
+        log.report(report)
+    monkeypatch.setattr(time, "time", lambda: noon + 5)
+    log.flush()
+    assert [line.partition(".")[0].partition("T")[2] for line in lines] == ["12:00:00", "12:00:02", "12:00:02"]
+    assert told_of(lines[1].partition(": ")[2], lines[0].partition(": ")[2]) == "1"
+
+
+@pytest.mark.parametrize(
+    ("senders", "who"),
+    [
+        ([PEER], ""),
+        ([None], " of another sender"),
+        ([PEER, PEER + 1], " of 2 senders"),
+        ([PEER + number for number in range(1, 300)], " of 100 senders or more"),
+    ],
+)
+def test_what_was_held_back_says_of_how_many_senders_it_is(senders: list[IPv4Address | None], who: str) -> None:
+    """A line names one sender; what another one sent is not put down to it."""
+    book = Book()
+    dropped = drop(DropReason.BAD_CHECKSUM)
+    book.tell(dropped, *(replace(dropped, source=sender) for sender in senders))
+    book.now = INTERVAL
+    (line,) = book.tell(dropped)
+    assert f"from {PEER} for VHID 7: bad checksum ({len(senders)} more like it{who} " in line
+
+
 def test_what_was_held_back_says_of_when_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     """A line that comes later, or for something new, would else date all of them to itself."""
     book = Book()

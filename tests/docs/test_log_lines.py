@@ -62,6 +62,8 @@ NOTICE_DETAILS = {
 }
 OURS = set(NOTICE_DETAILS) - {Notice.FLAPPING, Notice.FAMILY_SILENT, Notice.FAMILY_HEARD}
 """The notices that speak of no peer."""
+NO_VHID = {DropReason.SHORT_HEADER, DropReason.BAD_LENGTH, DropReason.FRAGMENT}
+"""The reasons for which nobody could read the VHID."""
 ROW = re.compile(r"^\| `(\[\w+\] [^`]+)` \| [^|]{5,} \| [^|]{5,} \|$", re.MULTILINE)
 
 
@@ -81,7 +83,14 @@ def reports() -> list[Report]:
         for (old, cause), new in TRANSITIONS.items()
     ]
     drops = [
-        PacketDropped(interface="eth0", reason=reason, source=PEER, vhid=42, destination=GROUP, ttl=64)
+        PacketDropped(
+            interface="eth0",
+            reason=reason,
+            source=None if reason is DropReason.SHORT_HEADER else PEER,
+            vhid=None if reason in NO_VHID else 42,
+            destination=GROUP,
+            ttl=64,
+        )
         for reason in DropReason
     ]
     notices = [

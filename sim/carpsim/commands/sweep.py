@@ -15,6 +15,7 @@ from typing import Any, Final
 from carpsim.library import find_scenario
 from carpsim.mistakes import ScenarioError
 from carpsim.sweep import Result, Results, Run, Sweep, SweepError, read_sweep, run_missing
+from carpsim.worker import prepare
 
 NAME: str = "sweep"
 HELP: str = "run one scenario under many settings, and write tables, statistics and figures"
@@ -104,7 +105,7 @@ def _executor(where: str, jobs: int) -> Generator[Executor]:
         with connect("tcp://" + where.removeprefix(_DASK)) as client:
             yield client.get_executor()
     elif where == "processes":
-        with ProcessPoolExecutor(max_workers=jobs) as executor:
+        with ProcessPoolExecutor(max_workers=jobs, initializer=prepare) as executor:
             yield executor
     else:
         raise SystemExit(f"carpsim sweep: --executor {where}: expected processes, or dask://HOST:PORT")

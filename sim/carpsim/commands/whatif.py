@@ -12,6 +12,7 @@ from typing import Final
 
 from carpsim.imagined_interfaces import interfaces_for
 from carpsim.whatif import Expectation, Stories, peers_like, variants
+from carpsim.worker import prepare
 from triocarp.core import NodeConfig
 from triocarp.daemon.config_file import read_node_config
 from triocarp.daemon.settings import SettingsError
@@ -72,7 +73,9 @@ def run(arguments: argparse.Namespace) -> int:
         configs = peers_like(configs[0], arguments.hosts)
     workers = min(os.cpu_count() or 1, 32)
     # A fresh interpreter each: the same on every system.
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(
+        workers, mp_context=multiprocessing.get_context("spawn"), initializer=prepare
+    ) as pool:
         stories = Stories(pool, seed=arguments.seed)
         found = tuple(_tell_what_to_expect(stories, configs, arguments.runs))
         if len(files) == 1:

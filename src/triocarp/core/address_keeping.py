@@ -27,7 +27,19 @@ class AddressKeeping:
         timers: of the virtual host; `Timer.RELEASE` is kept here.
     """
 
-    __slots__ = ("_config", "_guard", "_hold", "_outbox", "_release", "_renew", "_renew_by", "_timers", "_virtual")
+    __slots__ = (
+        "_config",
+        "_guard",
+        "_hold",
+        "_lapsed_at",
+        "_lease_end",
+        "_outbox",
+        "_release",
+        "_renew",
+        "_renew_by",
+        "_timers",
+        "_virtual",
+    )
 
     def __init__(self, config: VirtualHostConfig, outbox: Outbox, timers: TimerTable) -> None:
         self._config = config
@@ -38,6 +50,8 @@ class AddressKeeping:
         # The effects that rarely change are made once.
         self._hold, self._renew = self._leased(config.lease_s)
         self._renew_by = 0
+        self._lease_end = 0
+        self._lapsed_at: int | None = None
         self._release = ReleaseAddresses(interface=config.interface, vhid=config.vhid, addresses=config.addresses)
 
     @property
@@ -77,6 +91,8 @@ class AddressKeeping:
             now: nanoseconds.
         """
         if self._config.manages_addresses:
+            if now >= self._lease_end:
+                self._lapsed_at = now
             self._guard.released(now)
             self._outbox.add(self._release)
 
@@ -99,7 +115,9 @@ class AddressKeeping:
         if not self._guard.insists(address, now):
             return False
         vanished = self._virtual[address]
-        self._outbox.notice(Notice.ADDRESS_RESTORED, detail=str(vanished))
+        lapsed = self._lapsed_at is not None and now - self._lapsed_at < SECOND
+        reason = "its lease ran out while this host did not run" if lapsed else ""
+        self._outbox.notice(Notice.ADDRESS_RESTORED, detail=", ".join(filter(None, (str(vanished), reason))))
         self._set_lease(interval)
         # Only this one: when somebody empties an interface, each address that was there is told of.
         self._outbox.add(replace(self._hold, addresses=(vanished,)))
@@ -139,7 +157,9 @@ class AddressKeeping:
             self._renew_by = 0  # what the kernel has is another lease
 
     def _begin_lease(self, now: int) -> None:
-        self._renew_by = now + self._hold.lease_s * SECOND // RENEWALS_OF_A_LEASE
+        lease = self._hold.lease_s * SECOND
+        self._renew_by = now + lease // RENEWALS_OF_A_LEASE
+        self._lease_end = now + lease
 
     def _leased(self, lease_s: int) -> tuple[HoldAddresses, RenewAddresses]:
         interface, vhid, addresses = self._config.interface, self._config.vhid, self._config.addresses

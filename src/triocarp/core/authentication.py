@@ -22,6 +22,12 @@ KEY_LENGTH_MAX: Final = 20
 SUBSETS_MAX: Final = 64
 """How many other sets of addresses `Keyring.has_other_addresses` tries at most: 100 us of work."""
 
+SLIPS_AT_ONCE: Final = 32
+"""How many sets with a slip of the pen it tries in one call: 150 us of work at most."""
+
+SLIPS_MAX: Final = 2048
+"""How many of them it tries in all, and remembers: those of four addresses."""
+
 _VERSION_AND_TYPE: Final = b"\x02\x01"
 _BLOCK_LENGTH: Final = 64
 _IPV4_LENGTH: Final = 4
@@ -117,6 +123,7 @@ class Keyring:
         "_mistaken",
         "_passwords",
         "_signer",
+        "_slips",
         "_vhid",
     )
 
@@ -140,6 +147,7 @@ class Keyring:
         ]
         self._signer = self._accepted[0][1]
         self._mistaken: tuple[bytes, ...] | None = None
+        self._slips = itertools.cycle(itertools.islice(self._slipped_sets(), SLIPS_MAX))
 
     def digest(self, counter: int) -> bytes:
         """Return the 20 bytes that sign our advertisement with this counter.
@@ -165,8 +173,10 @@ class Keyring:
         """Return whether an advertisement that did not verify has our password, but other virtual addresses.
 
         That is the usual mistake, and CARP cannot tell it from a wrong password. Tried are the sets that somebody
-        arrives at by mistake: the sender's own address among them, none at all, some of ours missing. What the
-        sender has and we do not know cannot be found, nor everything where there are very many addresses.
+        arrives at by mistake: the sender's own address among them, none at all, some of ours missing; and, a few
+        with each call, so that who goes on is found out, those with another last byte in one of ours, or with one
+        more that differs from one of ours in the last byte. Anything else that the sender has and we do not know
+        cannot be found, nor everything where there are very many addresses.
 
         Args:
             counter: as received.
@@ -176,10 +186,23 @@ class Keyring:
         if self._mistaken is None:
             self._mistaken = tuple(itertools.islice(self._mistaken_sets(), SUBSETS_MAX - 1))
         with_its_own = covered_addresses((*self._addresses, source), self._dialect.address_order)
-        return any(
-            self._authenticator(password, covered).verifies(counter, digest)
-            for covered in (with_its_own, *self._mistaken)
-            for password in self._passwords
+        if self._covering((with_its_own, *self._mistaken), counter, digest) is not None:
+            return True
+        slip = self._covering(itertools.islice(self._slips, SLIPS_AT_ONCE), counter, digest)
+        if slip is not None:
+            self._mistaken = (slip, *self._mistaken)[:SUBSETS_MAX]
+        return slip is not None
+
+    def _covering(self, sets: Iterable[bytes], counter: int, digest: bytes) -> bytes | None:
+        """Return the set of addresses with which a digest is one of our passwords'; None if none is."""
+        return next(
+            (
+                covered
+                for covered in sets
+                for password in self._passwords
+                if self._authenticator(password, covered).verifies(counter, digest)
+            ),
+            None,
         )
 
     def _authenticator(self, password: bytes, covered: bytes) -> Authenticator:
@@ -205,6 +228,18 @@ class Keyring:
             if 0 < count < len(ours):
                 for some in itertools.combinations(ours, count):
                     yield covered_addresses(some, order)
+
+    def _slipped_sets(self) -> Iterator[bytes]:
+        """Yield what the HMAC covers if an address has another last byte, or one more such is there."""
+        order = self._dialect.address_order
+        for index, address in enumerate(self._addresses):
+            before, after = self._addresses[:index], self._addresses[index + 1 :]
+            first = int(address) & ~0xFF
+            for last in range(0x100):
+                slipped = type(address)(first + last)
+                yield covered_addresses((*self._addresses, slipped), order)
+                if slipped not in self._addresses:  # else one of ours is missing, and that was tried
+                    yield covered_addresses((*before, slipped, *after), order)
 
 
 def _has_scope(address: IPAddress) -> bool:

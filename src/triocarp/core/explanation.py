@@ -104,7 +104,8 @@ def explain(report: Report) -> str:
 
 def _explain_drop(report: PacketDropped) -> str:
     sender = f" from {report.source}" if report.source else ""
-    number = "" if report.vhid is None else f" for VHID {report.vhid}"
+    where = f" on {report.interface}" if report.interface else ""
+    number = where if report.vhid is None else f" for VHID {report.vhid}"
     what = "a packet" if report.count == 1 else f"{report.count} packets"
     sentence = f"dropped {what}{sender}{number}: {_DROPS[report.reason]}"
     if report.reason is DropReason.BAD_TTL:

@@ -71,6 +71,7 @@ class Hearing:
         self._speech = parts.speech
         self._announcing = parts.announcing
         self._listening = parts.listening
+        self._wakefulness = parts.wakefulness
         self._watch = parts.watch
         self._hold_down = parts.hold_down
         self._damper = parts.damper
@@ -111,22 +112,21 @@ class Hearing:
         if judgement.reason is None:
             self._hear(packet.source, advertisement, judgement, now)
         else:
-            self.drop(packet, judgement.reason, now)
+            self.drop(packet, judgement.reason, now, age=judgement.age)
 
-    def drop(self, packet: PacketReceived, reason: DropReason, now: int) -> None:
+    def drop(self, packet: PacketReceived, reason: DropReason, now: int, *, age: int = 0) -> None:
         """Count a packet for our VHID that is not believed, and tell of it.
 
         Args:
             packet: as received.
             reason: why.
             now: nanoseconds.
+            age: how long ago it was sealed, in nanoseconds.
         """
         self._statistics.dropped[reason] += 1
         self._listening.reject(reason, family_of(packet.source))
         self._outbox.dropped(packet, reason)
-        notice = _NOTICES.get(reason)
-        if notice is not None:
-            self._outbox.peer_notice(notice, packet.source, now)
+        self._tell_of(reason, packet.source, now, age)
 
     def _hear(self, peer: IPAddress, advertisement: Advertisement, judgement: Judgement, now: int) -> None:
         demotion = advertisement.demotion if self._own.uses_byte else 0
@@ -144,15 +144,24 @@ class Hearing:
         if judgement.key:
             self._outbox.peer_notice(Notice.OTHER_PASSWORD, peer, now)
         if judgement.seal is not None and judgement.seal is not SealVerdict.GENUINE:
-            self._observe_seal(peer, judgement.seal, now)
+            self._observe_seal(peer, judgement.seal, judgement.age, now)
         if self._mastership.state is State.MASTER:
             self._compare_as_master(peer, advertisement, preference, now)
         else:
             self._compare_as_backup(peer, advertisement, preference, now)
 
-    def _observe_seal(self, peer: IPAddress, verdict: SealVerdict, now: int) -> None:
+    def _observe_seal(self, peer: IPAddress, verdict: SealVerdict, age: int, now: int) -> None:
         if not self._receiver.excuses(verdict, peer):
-            self._outbox.peer_notice(_NOTICES[DROPPED_FOR[verdict]], peer, now)
+            self._tell_of(DROPPED_FOR[verdict], peer, now, age)
+
+    def _tell_of(self, reason: DropReason, peer: IPAddress, now: int, age: int) -> None:
+        """Tell an operator of a packet that is not as it must be, if there is anything to do about it."""
+        notice = _NOTICES.get(reason)
+        if notice is None or (notice is Notice.STALE and self._wakefulness.explains(now - age, now)):
+            return
+        if notice is Notice.UNSEALED and self._receiver.has_sealed(peer):
+            notice = Notice.SEAL_MISSING  # whoever believes that it does not seal would open the door to a forger
+        self._outbox.peer_notice(notice, peer, now)
 
     def _compare_as_master(
         self, peer: IPAddress, advertisement: Advertisement, preference: Preference, now: int

@@ -14,7 +14,7 @@ from triocarp.core.events import PacketReceived
 from triocarp.core.family import IPAddress
 from triocarp.core.ipv4 import TTL
 from triocarp.core.reasons import DropReason
-from triocarp.core.sealed_counter import CounterSeal, Sealed, SealJudge, SealVerdict
+from triocarp.core.sealed_counter import CounterSeal, Sealed, SealJudge, SealVerdict, age_of
 from triocarp.core.sealing import Sealing
 from triocarp.core.timing import SECOND
 from triocarp.core.transport import Transport
@@ -39,11 +39,13 @@ class Judgement(NamedTuple):
         reason: why it is dropped; None if it is believed.
         key: which password signed it, 0 for the one that we sign with.
         seal: what its seal is like; None if nobody looked.
+        age: how long ago it was sealed, in nanoseconds, if its seal is genuine and stale.
     """
 
     reason: DropReason | None
     key: int = 0
     seal: SealVerdict | None = None
+    age: int = 0
 
 
 _LOOKS_LIKE_NOBODY_S: Final = frozenset({SealVerdict.UNSEALED, SealVerdict.ALTERED})
@@ -195,6 +197,14 @@ class Receiver:
         """
         return peer in self._unsealed_peers and verdict in _LOOKS_LIKE_NOBODY_S
 
+    def has_sealed(self, peer: IPAddress) -> bool:
+        """Return whether a peer is known to seal its counters.
+
+        Args:
+            peer: who.
+        """
+        return self._judge is not None and self._judge.has_sealed(peer)
+
     def take_note_of_own(self, sealed: Sealed, counter: int, wall: int) -> None:
         """Remember a counter of ours: hosts that do not seal go on from it.
 
@@ -224,9 +234,11 @@ class Receiver:
         self.seals_seen[verdict] += 1
         if verdict is SealVerdict.GENUINE:
             self._judge.accept(advertisement.counter, sealed, wall)
-        elif enforced and not self.excuses(verdict, packet.source):
-            return Judgement(DROPPED_FOR[verdict], key, verdict)
-        return Judgement(None, key, verdict)
+            return Judgement(None, key, verdict)
+        age = age_of(advertisement.counter, wall)
+        if enforced and not self.excuses(verdict, packet.source):
+            return Judgement(DROPPED_FOR[verdict], key, verdict, age)
+        return Judgement(None, key, verdict, age)
 
     def _diagnose(self, packet: PacketReceived, advertisement: Advertisement, now: int) -> DropReason:
         """Return what may be wrong with an advertisement that nobody with our password and addresses signed."""

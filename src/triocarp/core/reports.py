@@ -89,6 +89,10 @@ class Notice(enum.Enum):
         "master before it is"
     )
     UNSEALED = "a host does not seal its counters"
+    SEAL_MISSING = (
+        "a host that seals its counters has sent one without a seal: somebody forges, or it was started again "
+        "without sealing"
+    )
     ALTERED = "an advertisement was altered on its way: somebody on the segment forges"
     STALE = "an advertisement comes too late or too early: somebody replays, or a clock is wrong"
     REPLAYED = "an advertisement was replayed: somebody on the segment sends again what it has captured"

@@ -188,6 +188,16 @@ class CounterSeal:
         return tick if hmac.compare_digest(self._tag(fields, tick), tag) else None
 
 
+def age_of(counter: int, wall: int) -> int:
+    """Return how long ago a counter was sealed, in nanoseconds; less than zero if a clock is off.
+
+    Args:
+        counter: of an advertisement with a seal.
+        wall: now, in nanoseconds since the Unix epoch.
+    """
+    return wall - _nearest_tick(counter, tick_at(wall)) * TICK
+
+
 @final
 class SealingClock:
     """Gives a sender its ticks: no tick twice, and never one that is smaller than the one before.
@@ -269,6 +279,14 @@ class SealJudge:
         if tick <= self._forgotten:
             return SealVerdict.STALE
         return SealVerdict.GENUINE if self._believes_past or tick > self._unseen else SealVerdict.UNPROVEN
+
+    def has_sealed(self, source: IPv4Address | IPv6Address) -> bool:
+        """Return whether a genuine advertisement of a source is remembered.
+
+        Args:
+            source: its IP address.
+        """
+        return source.packed in self._last
 
     def accept(self, counter: int, fields: Sealed, wall: int) -> None:
         """Remember an advertisement, so that neither it nor an earlier one of its source is genuine again.

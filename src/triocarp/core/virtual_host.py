@@ -90,6 +90,7 @@ class VirtualHost:
         self._listening = parts.listening
         self._watch = parts.watch
         self._hold_down = parts.hold_down
+        self._wakefulness = parts.wakefulness
         self._mastership = Mastership(parts)
         self._hearing = Hearing(parts, self._mastership)
         self._failures = Failures(parts, self._mastership)
@@ -140,6 +141,7 @@ class VirtualHost:
             event: anything but a packet.
             now: nanoseconds.
         """
+        self._wakefulness.run(now)
         self._mastership.step_down_if_overslept(now)
         match event:
             case TimerExpired():
@@ -171,6 +173,7 @@ class VirtualHost:
             advertisement: what it holds.
             now: nanoseconds.
         """
+        self._wakefulness.run(now)
         self._mastership.step_down_if_overslept(now)
         self._serve(Timer.BACK_OFF, now)  # what has ended does not count against us, though nobody told us yet
         self.statistics.received += 1

@@ -23,6 +23,7 @@ from triocarp.core.send_errors import SendErrors
 from triocarp.core.speech import Speech
 from triocarp.core.statistics import Statistics
 from triocarp.core.timer_table import TimerTable
+from triocarp.core.wakefulness import Wakefulness
 
 
 @final
@@ -52,6 +53,7 @@ class Parts:
         "speech",
         "statistics",
         "timers",
+        "wakefulness",
         "watch",
     )
 
@@ -76,4 +78,5 @@ class Parts:
         self.announcing = AnnouncementSchedule(config.announce_after, config.announce_refresh)
         self.send_errors = SendErrors(len(config.destinations))
         self.back_off = BackOff()
+        self.wakefulness = Wakefulness(config.seal_window)
         self.damper = FlapDamper(config.flap_damping)

@@ -9,7 +9,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final, assert_never, final
 
@@ -76,6 +76,10 @@ _WAITING_MAX: Final = 4096
 """More than a driver that catches up after a freeze reports before the log has its turn."""
 
 
+_SENDERS_MAX: Final = 100
+"""How many senders of packets that were dropped are told apart in one line."""
+
+
 @enum.unique
 class Level(enum.Enum):
     """How important a line is."""
@@ -97,6 +101,8 @@ class _HeldBack:
         first: when the first of them was reported, in seconds since the epoch.
         last: when the last of them was.
         count: how many there are.
+        senders: whose packets they are about, up to `_SENDERS_MAX`: whoever forges source addresses shall not
+            fill the memory.
         tell_at: when to tell of them at the latest, in seconds of trio's clock; infinite until that is decided.
     """
 
@@ -105,13 +111,27 @@ class _HeldBack:
     first: float
     last: float
     count: int = 0
+    senders: set[object] = field(default_factory=set[object])
     tell_at: float = math.inf
 
-    @property
-    def span(self) -> str:
-        """When they were reported: whoever reads of them later shall not take them for new ones."""
+    def add(self, instant: float, report: Report, count: int) -> None:
+        """Take one more, or many at once."""
+        self.report, self.last, self.count = report, instant, self.count + count
+        if isinstance(report, PacketDropped) and len(self.senders) < _SENDERS_MAX:
+            self.senders.add(report.source)
+
+    def span_beside(self, shown: Report) -> str:
+        """Return of whom they are, if not all are the shown one's sender's, and when they were reported.
+
+        Whoever reads of them later shall not take them for new ones.
+        """
         begin, end = (_local(instant).strftime("%H:%M:%S") for instant in (self.first, self.last))
-        return f"at {begin}" if begin == end else f"from {begin} to {end}"
+        when = f"at {begin}" if begin == end else f"from {begin} to {end}"
+        if not isinstance(shown, PacketDropped) or self.senders <= {shown.source}:
+            return when
+        number = len(self.senders)
+        who = f"{number} senders" if number > 1 else "another sender"
+        return f"of {who}{' or more' if number == _SENDERS_MAX else ''} {when}"
 
 
 @final
@@ -192,12 +212,13 @@ class EventLog:
                     held.tell_at = min(held.tell_at, trio.current_time() + INTERVAL / SECOND)
                 continue
             now = trio.current_time()
-            self._tell_held_back([kind for kind, held in self._held_back.items() if held.tell_at <= now])
+            silent = [kind for kind, held in self._held_back.items() if held.tell_at <= now]
+            self._tell_held_back(time.time(), silent)
 
     def finish(self) -> None:
         """Write what was taken note of, and what the rate limit held back."""
         self.flush()
-        self._tell_held_back(list(self._held_back))
+        self._tell_held_back(time.time(), list(self._held_back))
 
     def flush(self) -> None:
         """Write what was taken note of."""
@@ -208,6 +229,8 @@ class EventLog:
     def _tell(self, instant: float, report: Report) -> None:
         match report:
             case StateChanged():
+                if report.cause is Cause.STOPPED:
+                    self._tell_held_back(instant, list(self._held_back))  # else it reads as if it came in leaving
                 text = f"Switching to state: {report.new.value} - {explain(report)}"
                 self._compose(instant, Level.WARNING, self._whose(report) + text)
                 if report.cause in _UCARP_S_REASONS:
@@ -229,7 +252,7 @@ class EventLog:
                 # The core reports each of them once.
                 self._compose(instant, Level.WARNING, self._whose(report) + explain(report))
             case Stopped():
-                self._tell_held_back(list(self._held_back))  # nothing comes behind the last line
+                self._tell_held_back(instant, list(self._held_back))  # nothing comes behind the last line
                 self._compose(instant, Level.INFO, f"stopped: {explain(report)}")
             case _:
                 assert_never(report)
@@ -239,19 +262,19 @@ class EventLog:
     ) -> None:
         if self._limit.admit(kind, self._clock(), count) is None:
             held = self._held_back.setdefault(kind, _HeldBack(level, report, instant, instant))
-            held.report, held.last, held.count = report, instant, held.count + count
+            held.add(instant, report, count)
         else:
             before = self._held_back.pop(kind, None)
-            more = f" ({before.count} more like it {before.span})" if before else ""
+            more = f" ({before.count} more like it {before.span_beside(report)})" if before else ""
             self._compose(instant, level, self._whose(report) + _words(report) + more)
 
-    def _tell_held_back(self, kinds: Iterable[tuple[object, int | None]]) -> None:
+    def _tell_held_back(self, instant: float, kinds: Iterable[tuple[object, int | None]]) -> None:
         """Write the last of each of these kinds, when no more of them come."""
         for kind in kinds:
             held = self._held_back.pop(kind)
             self._limit.admit(kind, self._clock())
-            text = f"{self._whose(held.report)}{_words(held.report)} ({held.count} like it {held.span})"
-            self._compose(time.time(), held.level, text)
+            many = f"({held.count} like it {held.span_beside(held.report)})"
+            self._compose(instant, held.level, f"{self._whose(held.report)}{_words(held.report)} {many}")
 
     def _whose(self, report: Report) -> str:
         """Return the virtual host that a line is about, in FreeBSD's notation, where there is more than one."""
