@@ -27,6 +27,7 @@ Written by `docs/configuration_keys.py` from the types that read the file; a tes
 The file is [TOML](https://toml.io), for `carpd --config FILE`. Keys are required that have no default.
 Every mistake is told at once, each with the path to its value, as in `virtual_host[0].addresses[1]`.
 What cannot be read hides nothing of the rest but what depends on it.
+`carpd` tells in the same go what the host lacks: an interface, a `source` of its own, the journal's directory.
 
 A program reads the same file with `triocarp.daemon.config_file.read_node_config(path)`, and gets the `NodeConfig`.
 It reads the password files, and the interface's own addresses where the file has no `source` and no `source6`.
@@ -50,8 +51,9 @@ DEFAULTS: Final = {
 NOTES: Final = {
     "advbase": "0 where the dialect has it, with an `advskew` unless it is OpenBSD's; not 255 with `advskew` 255",
     "advskew": "254 at most, but in ucarp's dialect",
-    "password_file": "its first line, at most 20 bytes (19 with ucarp or a BSD)",
+    "password_file": "its first line, at most 20 bytes (19 with ucarp or a BSD: more is told as a warning)",
     "addresses": "one IPv4 address in ucarp's dialect, else up to 255",
+    "seal_window_s": "not while `sealing` is off",
     "link_layer_address": "OpenBSD's dialects only",
     "routing_table": "not 253, 254 or 255, which are the system's; each virtual host its own",
     "gateways": "at most one of each family",

@@ -203,25 +203,38 @@ def test_a_password_of_20_bytes_is_warned_about() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "password"),
+    ("content", "password", "doubts"),
     [
-        (b"secret", b"secret"),
-        (b"secret\n", b"secret"),
-        (b"secret\r\n", b"secret"),
-        (b"secret\nmore\n", b"secret"),
-        (b" se cret \n", b" se cret "),
-        ("gehe\u00edm\n".encode(), "gehe\u00edm".encode()),
+        (b"secret", b"secret", ()),
+        (b"secret\n", b"secret", ()),
+        (
+            b"secret\r\n",
+            b"secret",
+            ("the password's line ends with a carriage return, which is left out: ucarp would take it as well",),
+        ),
+        (b"secret\nmore\n", b"secret", ()),
+        (
+            b"secret\t\n",
+            b"secret\t",
+            ("the password ends with a tab, which counts: see whether the other hosts' does",),
+        ),
+        (
+            b" se cret \n",
+            b" se cret ",
+            ("the password ends with a blank, which counts: see whether the other hosts' does",),
+        ),
+        ("gehe\u00edm\n".encode(), "gehe\u00edm".encode(), ()),
     ],
 )
 @pytest.mark.parametrize("option", ["-o", "--passfile"])
 def test_the_password_is_the_first_line_of_a_file(
-    tmp_path: Path, option: str, content: bytes, password: bytes
+    tmp_path: Path, option: str, content: bytes, password: bytes, doubts: tuple[str, ...]
 ) -> None:
-    """Without its end, in whatever style of lines, and not stripped of anything else."""
+    """Without its end, of whatever style, and not stripped of anything else; what may be a mistake is told."""
     file = tmp_path / "password"
     file.write_bytes(content)
     found = settings(*LEAST, option, str(file))
-    assert (found.node.virtual_hosts[0].password, found.warnings) == (password, ())
+    assert (found.node.virtual_hosts[0].password, found.warnings) == (password, doubts)
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"\r\n", b"\nsecret\n"])

@@ -62,7 +62,7 @@ def interfaces() -> InterfaceTable:
 @pytest.fixture
 def passwords(tmp_path: Path) -> Path:
     """Return a directory with two passwords."""
-    (tmp_path / "password").write_bytes(b"secret\r\n")
+    (tmp_path / "password").write_bytes(b"secret\n")
     (tmp_path / "other").write_bytes(b"other")
     return tmp_path
 
@@ -101,6 +101,52 @@ def test_least_file(passwords: Path) -> None:
     assert found.node.virtual_hosts == (expected,)
     assert (found.real_time, found.debug, found.journal) == (True, False, None)
     assert (dict(found.scripts), found.warnings) == ({("eth0", 7): {}}, ())
+
+
+@pytest.mark.parametrize(
+    ("dialect", "content", "doubts"),
+    [
+        ("carpd", b"x" * 20, []),
+        ("ucarp", b"x" * 19, []),
+        ("ucarp", b"x" * 20, ["a password of 20 bytes: ucarp and BSD ifconfig take 19 at most"]),
+        ("freebsd", b"x" * 20, ["a password of 20 bytes: ucarp and BSD ifconfig take 19 at most"]),
+        ("openbsd", b"x" * 20, ["a password of 20 bytes: ucarp and BSD ifconfig take 19 at most"]),
+        (
+            "carpd",
+            b"secret \n",
+            ["the password ends with a blank, which counts: see whether the other hosts' does"],
+        ),
+        ("carpd", b"secret\r\n", []),
+        (
+            "ucarp",
+            b"secret\r\n",
+            ["the password's line ends with a carriage return, which is left out: ucarp would take it as well"],
+        ),
+    ],
+)
+@pytest.mark.parametrize("key", ["password_file", "other_password_file"])
+def test_a_password_that_other_hosts_may_have_otherwise_is_doubted(
+    passwords: Path, key: str, dialect: str, content: bytes, doubts: list[str]
+) -> None:
+    """At the start, since later it shows only as advertisements that are not believed; carpds alone take 20."""
+    for name, its in (("password", "password_file"), ("other", "other_password_file")):
+        (passwords / name).write_bytes(content if its == key else b"another")
+    text = f'{LEAST}other_password_file = "{{passwords}}/other"\ndialect = "{dialect}"'
+    prefix = f"{passwords}/carpd.toml: virtual_host[0].{key}: "
+    assert read(text, passwords).warnings == tuple(prefix + doubt for doubt in doubts)
+
+
+def test_a_seal_window_without_seals_is_refused(passwords: Path) -> None:
+    """Whoever gives one believes that it protects; nobody needs to give one."""
+    for line in ("", 'sealing = "off"'):
+        assert mistakes(f"{LEAST}{line}\nseal_window_s = 1.5", passwords) == [
+            (
+                "virtual_host[0].seal_window_s: 1.5: expected none, or sealing to observe or enforce: "
+                "nobody's seal is looked at while it is off"
+            )
+        ]
+    unreadable = mistakes(LEAST + 'sealing = "on"\nseal_window_s = 1.5', passwords)
+    assert [line.split(":")[0] for line in unreadable] == ["virtual_host[0].sealing"]
 
 
 def test_sources_are_the_interfaces_own_in_the_families_that_are_served(passwords: Path) -> None:
@@ -165,7 +211,7 @@ def test_missing_interface_is_told(passwords: Path) -> None:
         ('routing_table = 100\ngateways = ["10.0.0.254"]', "gateways", (IPv4Address("10.0.0.254"),)),
         ('failover_group = "gateway"', "failover_group", "gateway"),
         ('sealing = "enforce"', "sealing", Sealing.ENFORCE),
-        ("seal_window_s = 0.5", "seal_window", SECOND // 2),
+        ('sealing = "observe"\nseal_window_s = 0.5', "seal_window", SECOND // 2),
         ('sealing = "observe"\nunsealed_peers = ["10.0.0.9"]', "unsealed_peers", (IPv4Address("10.0.0.9"),)),
         ('transport = "unicast"\npeers = ["10.0.0.9"]', "peers", (IPv4Address("10.0.0.9"),)),
         ('transport = "unicast"\npeers = ["10.0.0.9"]\nrouted_peers = true', "routed_peers", True),

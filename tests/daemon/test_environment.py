@@ -156,6 +156,17 @@ def test_password_file(tmp_path: Path) -> None:
     assert "secret" not in repr(host(UCARP_PASS_FILE=str(file)))
 
 
+def test_a_carriage_return_at_the_end_of_the_password_is_told(tmp_path: Path) -> None:
+    """The image takes it as well, so it counts; but hosts with another kind of file have none."""
+    file = tmp_path / "password"
+    file.write_bytes(b"secret\r\n")
+    found = read({**LEAST, "UCARP_PASS_FILE": str(file)})
+    assert found.node.virtual_hosts[0].password == b"secret\r"
+    assert found.warnings == (
+        "the password ends with a carriage return, which counts: see whether the other hosts' does",
+    )
+
+
 def test_default_password_works_and_warns() -> None:
     """Somebody has it in a test network."""
     found = read({"UCARP_ADDR": "10.0.0.100"})

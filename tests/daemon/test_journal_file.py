@@ -84,6 +84,32 @@ def desk(tmp_path: Path) -> Desk:
     return Desk(tmp_path / "carp.journal")
 
 
+class Disk:
+    """The disk under the journal.
+
+    Attributes:
+        full: whether nothing more can be written to it.
+    """
+
+    def __init__(self) -> None:
+        self.full = False
+        self._write = os.write
+
+    def write(self, descriptor: int, data: memoryview) -> int:
+        """Be `os.write`."""
+        if self.full and threading.current_thread().name == "journal":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return self._write(descriptor, data)
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
+    """Give the disk; `/dev/full` itself can be locked by one test at a time, on the whole machine."""
+    disk = Disk()
+    monkeypatch.setattr(os, "write", disk.write)
+    return disk
+
+
 def entry(n: int) -> Entry:
     """Return what `record` makes of an event."""
     return Entry(n=n, at=n * 1000, event=TimerExpired(), effects=())
@@ -260,33 +286,109 @@ def test_two_processes_do_not_write_one_journal(desk: Desk) -> None:
     desk.open().close()
 
 
-def test_a_full_disk_is_told_once_and_the_journal_says_what_is_missing(desk: Desk) -> None:
+FULL = "No space left on device"
+
+
+def test_a_full_disk_is_told_once_and_the_journal_says_what_is_missing(desk: Desk, disk: Disk) -> None:
     """The protocol goes on, and so does the journal as soon as it can."""
-    elsewhere = desk.path.with_suffix(".real")
-    desk.path.symlink_to("/dev/full")
+    disk.full = True
     journal = desk.open()
     record(journal, 1, 2, 3)
     assert desk.noticed.wait(LONG)
     wait_until(journal._wishes.empty)  # pyright: ignore[reportPrivateUsage]
-    another = desk.path.with_suffix(".link")
-    another.symlink_to(elsewhere)
-    another.replace(desk.path)
+    disk.full = False
     record(journal, 4)
     journal.close()
     lines = desk.lines()
     assert isinstance(lines[1], Gap)
     assert lines in (
-        [header(1), Gap(n=1, gap=3, why="No space left on device"), entry(4)],
-        [header(1), Gap(n=1, gap=2, why="No space left on device"), entry(3), entry(4)],
+        [header(1), Gap(n=1, gap=3, why=FULL), entry(4)],
+        [header(1), Gap(n=1, gap=2, why=FULL), entry(3), entry(4)],
     )
     assert journal.lost == lines[1].gap
     assert desk.notices == [
-        f"journal {desk.path} cannot be written, and goes on later: No space left on device",
-        f"journal {desk.path}: {journal.lost} entries could not be written: No space left on device",
+        f"journal {desk.path} cannot be written, and goes on later: {FULL}",
+        f"journal {desk.path}: {journal.lost} entries could not be written: {FULL}",
+        f"journal {desk.path}: {journal.lost} entries of this run could not be written: {FULL}",
     ]
 
 
-def test_a_disk_that_fails_is_let_be_for_a_while(desk: Desk) -> None:
+def test_entries_that_are_lost_at_the_end_are_told_when_it_is_closed(desk: Desk, disk: Disk) -> None:
+    """There is no place left for a gap that would tell it, so only the log can."""
+    disk.full = True
+    journal = desk.open()
+    record(journal, 1, 2, 3)
+    journal.close()
+    assert desk.notices == [
+        f"journal {desk.path} cannot be written, and goes on later: {FULL}",
+        f"journal {desk.path}: 3 entries of this run could not be written: {FULL}",
+    ]
+
+
+def test_a_disk_that_fails_as_the_journal_is_closed_is_told_only_if_entries_are_lost(
+    desk: Desk, disk: Disk
+) -> None:
+    """Nothing goes on later then, and where nothing was to be written nobody needs to know."""
+    journal = desk.open()
+    record_and_wait(journal, 1)
+    desk.path.unlink()
+    disk.full = True
+    journal.close()
+    assert desk.notices == []
+
+
+def test_each_outage_is_told_when_it_begins_however_soon_after_another(desk: Desk, disk: Disk) -> None:
+    """How many each has cost is told at most once in ten seconds, and at the end how many all of them."""
+    journal = desk.open()
+    for number in range(1, 7, 2):
+        disk.full = True
+        desk.noticed.clear()
+        record(journal, number)
+        assert desk.noticed.wait(LONG)
+        disk.full = False
+        record_and_wait(journal, number + 1)
+    disk.full = True
+    record(journal, 7, 8)
+    journal.close()
+    assert [line for line in desk.lines() if isinstance(line, Gap)] == [
+        Gap(n=n, gap=1, why=FULL) for n in range(1, 7, 2)
+    ]
+    begins = f"journal {desk.path} cannot be written, and goes on later: {FULL}"
+    assert desk.notices == [
+        begins,
+        f"journal {desk.path}: 1 entries could not be written: {FULL}",
+        begins,
+        begins,
+        begins,
+        f"journal {desk.path}: 5 entries of this run could not be written: {FULL}",
+    ]
+
+
+def test_what_was_not_told_of_the_lost_is_told_with_the_next(
+    desk: Desk, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The numbers in the log are those of all gaps in the file."""
+    monkeypatch.setattr(journal_file, "_NOTICE_S", LONG)
+    journal = desk.open()
+
+    def lose_one(number: int) -> None:
+        disk.full = True
+        desk.noticed.clear()
+        record(journal, number)
+        assert desk.noticed.wait(LONG)
+        disk.full = False
+        record_and_wait(journal, number + 1)
+
+    lose_one(1)
+    lose_one(3)
+    monkeypatch.setattr(journal._writer, "_tell_at", 0)  # pyright: ignore[reportPrivateUsage]
+    lose_one(5)
+    journal.close()
+    numbers = [int(notice.split(": ")[1].split()[0]) for notice in desk.notices if "entries" in notice]
+    assert numbers == [1, 2, 3]
+
+
+def test_a_disk_that_fails_is_let_be_for_a_while(desk: Desk, disk: Disk) -> None:
     """Not every event tries it again; what is missing at the end is told by the closing."""
     opened: list[int] = []
 
@@ -294,15 +396,15 @@ def test_a_disk_that_fails_is_let_be_for_a_while(desk: Desk) -> None:
         opened.append(first)
         return header(first)
 
-    desk.path.symlink_to("/dev/full")
+    disk.full = True
     journal = desk.open(retry_s=LONG, header=count)
     record(journal, 1, 2, 3)
     wait_until(journal._wishes.empty)  # pyright: ignore[reportPrivateUsage]
     assert desk.noticed.wait(LONG)
-    desk.path.unlink()
+    disk.full = False
     journal.close()
     assert opened == [1, 1]
-    assert desk.lines() == [header(1), Gap(n=1, gap=3, why="No space left on device")]
+    assert desk.lines() == [header(1), Gap(n=1, gap=3, why=FULL)]
 
 
 def test_a_line_that_was_written_in_part_is_taken_back(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -390,8 +492,10 @@ def test_a_disk_that_hangs_blocks_nobody_and_the_loss_is_told(pipe: Pipe, monkey
     begin = time.monotonic()
     record(journal, *range(1, 1001))
     assert time.monotonic() - begin < LONG / 2
-    threading.Timer(0.01, journal.close).start()
+    closing = threading.Timer(0.01, journal.close)
+    closing.start()
     lines = pipe.read()
+    closing.join()
     written = [line for line in lines if isinstance(line, Entry)]
     gaps = [line for line in lines if isinstance(line, Gap)]
     assert lines[0] == header(1)
@@ -405,7 +509,7 @@ def test_a_disk_that_hangs_blocks_nobody_and_the_loss_is_told(pipe: Pipe, monkey
         assert line.n == following
         following += line.gap if isinstance(line, Gap) else 1
     assert pipe.notices == [
-        f"journal {pipe.path}: {gaps[0].gap} entries could not be written: the disk is too slow"
+        f"journal {pipe.path}: {gaps[0].gap} entries of this run could not be written: the disk is too slow"
     ]
 
 
@@ -416,4 +520,6 @@ def test_closing_is_bounded(pipe: Pipe) -> None:
     begin = time.monotonic()
     journal.close()
     assert time.monotonic() - begin < LONG / 2
+    (told,) = pipe.notices
+    assert "entries of this run could not be written: the disk is too slow" in told
     pipe.read()

@@ -1,6 +1,8 @@
 """carpd as a program, up to where it would touch the network: help, refusals, exit statuses."""
 
+import errno
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -9,8 +11,10 @@ from pathlib import Path
 import pytest
 
 import triocarp
+from triocarp.daemon import starting
 from triocarp.daemon.command_line import read
 from triocarp.daemon.main import facility_of, main
+from triocarp.linux.interface_table import InterfaceTable
 
 LEAST = ("-i", "nowhere0", "-s", "10.0.0.5", "-v", "7", "-a", "10.0.0.100")
 
@@ -57,6 +61,127 @@ def test_a_refusal_is_told_on_standard_error_with_ucarp_s_status(
     assert all(line.startswith("carpd: ") for line in printed.err.splitlines())
 
 
+def refusal(words: tuple[str, ...], status: int, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """Return what carpd says where it does not start, without the names of this machine's interfaces."""
+    assert main(words) == status
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    return [re.sub(r"there are: [^)]*|which has .*", "...", line) for line in printed.err.splitlines()]
+
+
+NO_NOWHERE0 = "carpd: Unable to find MAC address of [nowhere0] (-i/--interface nowhere0: no such interface; ...)"
+NO_SOURCE = "carpd: -s/--srcip 192.0.2.5 is not an address of lo, ..."
+NO_JOURNAL = "carpd: journal /nowhere/j: No such file or directory"
+ON_LO = ("-i", "lo", "-s", "192.0.2.5", "-v", "7", "-a", "10.0.0.100")
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "lines"),
+    [
+        ((*LEAST, "-p", "love", "--journal=/nowhere/j"), 2, [NO_NOWHERE0, NO_JOURNAL]),
+        ((*ON_LO, "-p", "love", "--journal=/nowhere/j"), 2, [NO_SOURCE, NO_JOURNAL]),
+        ((*ON_LO, "-p", "love", "-M", "--journal=/nowhere/j"), 2, [NO_JOURNAL]),
+        ((*LEAST, "-v", "0", "-p", "love", "--journal=/nowhere/j"), 1, ["-v/--vhid", NO_NOWHERE0, NO_JOURNAL]),
+        ((*ON_LO, "-o", "/nowhere/password"), 1, ["-o/--passfile", NO_SOURCE]),
+        ((*ON_LO, "-M", "-o", "/nowhere/password"), 1, ["-o/--passfile"]),
+        ((*LEAST, "-p", "x" * 21), 2, ["-p/--pass", NO_NOWHERE0]),
+        # Of what is wrong already nothing more is said.
+        ((*ON_LO, "-p", "love", "-a", "192.0.2.5"), 1, ["-s/--srcip"]),
+        ((*ON_LO, "-p", "love", "-s", "here"), 1, ["-s/--srcip"]),
+        ((*LEAST, "-p", "love", "-s", "here"), 1, ["-s/--srcip", NO_NOWHERE0]),
+    ],
+)
+def test_what_this_host_lacks_is_told_with_the_mistakes(
+    words: tuple[str, ...], status: int, lines: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Interface, source and journal, so that nobody mends one after the other; 1 is the status of any mistake."""
+    found = refusal(words, status, capsys)
+    assert len(found) == len(lines)
+    assert all(expected in line for line, expected in zip(found, lines, strict=True)), found
+
+
+FILE = """
+journal = "/nowhere/j"
+[[virtual_host]]
+interface = "nowhere0"
+source = "192.0.2.5"
+vhid = 7
+password_file = "{password}"
+addresses = ["10.0.0.100/24"]
+[[virtual_host]]
+interface = "lo"
+source = "192.0.2.5"
+vhid = 8
+password_file = "{password}"
+addresses = ["10.0.0.101/24"]
+[[virtual_host]]
+interface = "nowhere1"
+vhid = 9
+password_file = "{password}"
+addresses = ["10.0.0.102/24"]
+"""
+
+
+@pytest.mark.parametrize(("further", "status", "first"), [("", 2, []), ("advskew = 300", 1, ["[2].advskew: 300"])])
+def test_what_this_host_lacks_is_told_with_the_mistakes_of_a_file(
+    further: str, status: int, first: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each with its place, and each once; the journal of the command line goes before the file's."""
+    (tmp_path / "password").write_bytes(b"love")
+    file = tmp_path / "f.toml"
+    file.write_text(FILE.replace("{password}", str(tmp_path / "password")) + further, encoding="utf-8")
+    expected = [
+        *first,
+        "[2].interface: nowhere1: no such interface; ...",
+        "[0].interface: nowhere0: no such interface; ...",
+        "[1].source: 192.0.2.5 is not an address of lo, ...",
+    ]
+    for words, journal in (
+        ((), NO_JOURNAL),
+        (("--journal", "/none/k"), NO_JOURNAL.replace("nowhere/j", "none/k")),
+    ):
+        found = refusal(("--config", str(file), *words), status, capsys)
+        assert [
+            line.startswith(f"carpd: {file}: virtual_host{start}")
+            for line, start in zip(found[:-1], expected, strict=True)
+        ] == [True] * len(expected), found
+        assert found[len(expected) :] == [journal]
+
+
+def test_what_this_host_lacks_is_told_with_the_mistakes_of_an_environment(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Under the names of the variables; the status is that of the first mistake in the image's order."""
+    variables = {"INTERFACE": "nowhere0", "SRCIP": "192.0.2.5", "ADDR": "10.0.0.100", "VHID": "0"}
+    for name, value in variables.items():
+        monkeypatch.setenv(f"UCARP_{name}", value)
+    words = ("--environment", "--journal=/nowhere/j")
+    assert refusal(words, 1, capsys) == [
+        "carpd: UCARP_VHID 0: expected a number from 1 to 255",
+        NO_NOWHERE0.replace("-i/--interface", "UCARP_INTERFACE"),
+        NO_JOURNAL,
+    ]
+    monkeypatch.setenv("UCARP_INTERFACE", "lo")
+    monkeypatch.setenv("UCARP_PASS_FILE", "/nowhere/password")
+    assert refusal(words, 4, capsys)[2:] == [NO_SOURCE.replace("-s/--srcip", "UCARP_SRCIP"), NO_JOURNAL]
+    monkeypatch.delenv("UCARP_SRCIP")
+    monkeypatch.setenv("UCARP_INTERFACE", "nowhere0")
+    told = [line for line in refusal(words, 4, capsys) if "nowhere0" in line]
+    assert told == ["carpd: UCARP_INTERFACE nowhere0: no such interface; ..."]
+
+
+def test_mistakes_are_told_also_where_the_kernel_does_not_tell_its_interfaces(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """There are enough to begin with."""
+
+    def fail() -> InterfaceTable:
+        raise OSError(errno.ENOBUFS, "test")
+
+    monkeypatch.setattr(starting, "read_interfaces", fail)
+    assert len(refusal((*LEAST, "-p", "love", "-v", "0"), 1, capsys)) == 1
+
+
 def test_the_process_ends_with_the_status_of_main() -> None:
     """As the shell, systemd and a container see it; and bytes that are no text are told without a traceback."""
     environment = {**os.environ, "PYTHONPATH": str(Path(triocarp.__file__).parents[1])}
@@ -66,8 +191,8 @@ def test_the_process_ends_with_the_status_of_main() -> None:
         capture_output=True,
         check=False,
     )
-    expected = b"carpd: -o/--passfile '/nowhere/\\udcff\\n': cannot be read: No such file or directory\n"
-    assert (process.returncode, process.stdout, process.stderr) == (1, b"", expected)
+    expected = b"carpd: -o/--passfile '/nowhere/\\udcff\\n': cannot be read: No such file or directory"
+    assert (process.returncode, process.stdout, process.stderr.splitlines()[0]) == (1, b"", expected)
 
 
 def test_syslog_is_told_unless_the_lines_would_come_twice(monkeypatch: pytest.MonkeyPatch) -> None:

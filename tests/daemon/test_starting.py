@@ -1,14 +1,16 @@
 """What is checked before carpd begins."""
 
+import os
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Interface, IPv6Address
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from triocarp.core import CARPD, Link, NodeConfig, Transport, VirtualHostConfig
 from triocarp.daemon.settings import Settings
-from triocarp.daemon.starting import StartError, borrowed_sources, check_interfaces, unreachable_peers
+from triocarp.daemon.starting import borrowed_sources, interface_obstacles, unreachable_peers, why_not_writable
 from triocarp.linux.interface_table import InterfaceTable
 from triocarp.linux.rtnetlink_messages import AddressReport, LinkReport
 
@@ -60,17 +62,21 @@ def settings_of(*hosts: VirtualHostConfig, config: Path | None = None) -> Settin
     )
 
 
+def obstacles(table: InterfaceTable, *hosts: VirtualHostConfig, config: Path | None = None) -> tuple[str, ...]:
+    """Return the lines that tell why virtual hosts cannot run."""
+    return tuple(interface_obstacles(settings_of(*hosts, config=config).needs, table))
+
+
 def refusal(host: VirtualHostConfig, table: InterfaceTable) -> str:
     """Return the line that tells why a virtual host cannot run."""
-    with pytest.raises(StartError) as caught:
-        check_interfaces(settings_of(host), table)
-    return str(caught.value)
+    (line,) = obstacles(table, host)
+    return line
 
 
 @pytest.mark.parametrize("source", ["10.0.0.5", "10.1.0.5"])
 def test_a_source_address_of_the_interface_is_accepted(table: InterfaceTable, source: str) -> None:
     """Whichever of several it is."""
-    check_interfaces(settings_of(virtual_host(source=source)), table)
+    assert not obstacles(table, virtual_host(source=source))
 
 
 def test_an_interface_that_does_not_exist_is_refused_and_those_that_do_are_named(table: InterfaceTable) -> None:
@@ -91,7 +97,7 @@ def test_a_foreign_source_address_is_refused_and_the_right_ones_are_named(table:
 def test_a_source_address_of_another_interface_is_told(table: InterfaceTable) -> None:
     """A ucarp runs with it, so it is no obstacle; but most likely somebody has mixed up two interfaces."""
     borrowed = settings_of(virtual_host(interface="eth1"))
-    check_interfaces(borrowed, table)
+    assert not tuple(interface_obstacles(borrowed.needs, table))
     expected = "-s/--srcip 10.0.0.5 is not an address of eth1, but of another interface of this host"
     assert borrowed_sources(borrowed, table) == (expected,)
     assert borrowed_sources(settings_of(virtual_host()), table) == ()
@@ -99,7 +105,7 @@ def test_a_source_address_of_another_interface_is_told(table: InterfaceTable) ->
 
 def test_with_broadcast_the_source_address_may_be_any(table: InterfaceTable) -> None:
     """Ucarp does not look at it with -M either."""
-    check_interfaces(settings_of(virtual_host(source="10.9.9.9", transport=Transport.BROADCAST)), table)
+    assert not obstacles(table, virtual_host(source="10.9.9.9", transport=Transport.BROADCAST))
     refusal(virtual_host(interface="eth9", transport=Transport.BROADCAST), table)
 
 
@@ -109,9 +115,7 @@ def test_what_stands_in_a_file_is_named_by_its_path(table: InterfaceTable) -> No
     numbered = replace(good, vhid=8, addresses=(IPv4Interface("10.0.0.101/24"),), dialect=CARPD)
     foreign = replace(numbered, source=None, source6=IPv6Address("fe80::5"))
     lost = replace(numbered, vhid=9, addresses=(IPv4Interface("10.0.0.102/24"),), interface="eth9")
-    with pytest.raises(StartError) as caught:
-        check_interfaces(settings_of(good, foreign, lost, config=Path("f.toml")), table)
-    assert caught.value.lines == (
+    assert obstacles(table, good, foreign, lost, config=Path("f.toml")) == (
         "f.toml: virtual_host[1].source6: fe80::5 is not an address of eth0, which has 10.0.0.5/24, 10.1.0.5/16",
         "f.toml: virtual_host[2].interface: eth9: no such interface; there are: eth0, eth1",
     )
@@ -130,3 +134,52 @@ def test_a_peer_that_seems_to_be_behind_a_router_is_told(table: InterfaceTable) 
     routed = replace(unicast, routed_peers=True)
     assert unreachable_peers(settings_of(routed, config=Path("f.toml")), table) == ()
     assert unreachable_peers(settings_of(virtual_host()), table) == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("new", ""),
+        ("there", ""),
+        ("pipe", ""),
+        ("dangling", ""),
+        ("", "Is a directory"),
+        ("none/journal", "No such file or directory"),
+        ("lost", "No such file or directory"),
+        ("there/journal", "Not a directory"),
+        ("loop", "Too many levels of symbolic links"),
+    ],
+)
+def test_a_journal_that_could_not_be_opened_is_found_without_opening_it(
+    tmp_path: Path, name: str, why: str
+) -> None:
+    """So that it stands among the other mistakes. Nothing is made, for carpd may not start."""
+    (tmp_path / "there").touch()
+    (tmp_path / "dangling").symlink_to("new")
+    (tmp_path / "lost").symlink_to("none/journal")
+    (tmp_path / "loop").symlink_to("loop")
+    os.mkfifo(tmp_path / "pipe")
+    before = sorted(tmp_path.iterdir())
+    assert why_not_writable(tmp_path / name) == why
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize(("flag", "why"), [(0, "Permission denied"), (os.ST_RDONLY, "Read-only file system")])
+def test_a_journal_that_may_not_be_written_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flag: int, why: str
+) -> None:
+    """Whether it is there or its directory would have to take it.
+
+    Root may write whatever the mode says, so nobody is asked who could tell.
+    """
+
+    def refuse(*_: object) -> bool:
+        return False
+
+    def flags(*_: object) -> object:
+        return SimpleNamespace(f_flag=flag)
+
+    monkeypatch.setattr(os, "access", refuse)
+    monkeypatch.setattr(os, "statvfs", flags)
+    (tmp_path / "there").touch()
+    assert [why_not_writable(tmp_path / name) for name in ("there", "new")] == [why, why]

@@ -72,6 +72,20 @@ def test_settings_with_which_carpd_would_not_start_are_to_be_mended(
     assert "mend    settings: " in capsys.readouterr().out
 
 
+def test_what_the_host_lacks_is_told_with_wrong_settings(capsys: pytest.CaptureFixture[str]) -> None:
+    """As carpd itself would; nobody shall mend the one and then find the other."""
+    assert main([*FLAGS, "-i", "nowhere0", "-o", "/nowhere/password"], gather_facts=Host()) == 1
+    found = [line for line in capsys.readouterr().out.splitlines() if line.startswith("mend")]
+    assert ["passfile" in found[0], "nowhere0: no such interface" in found[1], len(found)] == [True, True, 2]
+
+
+def test_a_journal_that_cannot_be_written_is_to_be_mended(capsys: pytest.CaptureFixture[str]) -> None:
+    """Carpd does not start with it."""
+    host = Host(journal="No such file or directory")
+    assert main([*FLAGS, "--journal", "/nowhere/j"], gather_facts=host) == 1
+    assert "mend    journal: /nowhere/j: No such file or directory" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     "words",
     [[], ["--nonsense"], ["--listen", "x", *FLAGS], ["--listen=-1"], ["--listen", "nan"], [*FLAGS, "--listen"]],

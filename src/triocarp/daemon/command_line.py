@@ -20,22 +20,23 @@ from triocarp.core import ConfigurationError, Hook, NodeConfig, Transport, Virtu
 from triocarp.core.authentication import KEY_LENGTH_MAX
 from triocarp.core.virtual_host_problems import ANNOUNCE_AFTER_RANGE
 from triocarp.daemon.c_notation import read_number
-from triocarp.daemon.password_file import PasswordError, read_password
+from triocarp.daemon.password_file import PasswordError, PasswordLine, doubts_about, read_password
 from triocarp.daemon.settings import (
     FLAGS,
     SCRIPT_TIMEOUT_S_DEFAULT,
     SCRIPT_TIMEOUT_S_MAX,
     STATUS_SETTINGS,
     STATUS_START,
+    Needs,
     Script,
     Settings,
     SettingsError,
+    VirtualHostNeeds,
 )
 from triocarp.daemon.syslog_stream import DEFAULT_FACILITY, FACILITIES, NO_SYSLOG
 from triocarp.linux.interface_table import InterfaceTable, read_interfaces
 
 _PREFIX_LENGTH_MAX: Final = 32
-_UCARP_PASSWORD_MAX: Final = 19
 _REPEATS_MAX: Final = ANNOUNCE_AFTER_RANGE[1]
 _ANNOUNCE_AFTER: Final = (2,)  # ucarp's
 _ANY_PASSWORD: Final = b"placeholder"  # so that one mistake does not hide the others
@@ -226,25 +227,36 @@ def _read_elsewhere(options: argparse.Namespace, interfaces: Callable[[], Interf
         others = ", ".join(flags[name] for name in refused)
         place = "file" if origin == "config" else "environment"
         raise SettingsError(f"{others}: expected in the {place}, since --{origin} is given")
-    # They take 20 ms to load, and ucarp's users do not want them.
-    if file is not None:
-        from triocarp.daemon import config_file  # noqa: PLC0415 - see above
-
-        settings = config_file.read(Path(file), interfaces)
-    else:
-        from triocarp.daemon import environment  # noqa: PLC0415 - see above
-
-        settings = environment.read(os.environ, interfaces=interfaces)
+    journal = _here(options.journal) if options.journal else None
+    try:
+        settings = _content_of(file, interfaces)
+    except SettingsError as error:
+        error.needs = replace(error.needs, journal=journal or error.needs.journal)
+        raise
     facility, warnings = _facility(options.facility)
     return replace(
         settings,
-        journal=_here(options.journal) if options.journal else settings.journal,
+        journal=journal or settings.journal,
         real_time=settings.real_time and not options.no_real_time,
         debug=settings.debug or options.debug,
         daemonize=options.daemonize,
         facility=facility,
         warnings=settings.warnings + warnings,
     )
+
+
+def _content_of(file: str | None, interfaces: Callable[[], InterfaceTable]) -> Settings:
+    """Return the settings of a configuration file, or of the environment if there is none.
+
+    They take 20 ms to load, and ucarp's users do not want them.
+    """
+    if file is not None:
+        from triocarp.daemon import config_file  # noqa: PLC0415 - see above
+
+        return config_file.read(Path(file), interfaces)
+    from triocarp.daemon import environment  # noqa: PLC0415 - see above
+
+    return environment.read(os.environ, interfaces=interfaces)
 
 
 def _here(name: str) -> Path:
@@ -276,6 +288,7 @@ class _Reader:
         self._mistakes: list[str] = []
         self._warnings: list[str] = []
         self._too_long = False
+        self._unusable: set[str] = set()  # fields of the virtual host
         self._interface = self._named_or(first_interface)
 
     def settings(self) -> Settings:
@@ -286,7 +299,11 @@ class _Reader:
         self._warnings += warnings
         if self._mistakes or virtual_host is None:
             only_too_long = self._too_long and len(self._mistakes) == 1
-            raise SettingsError(*self._mistakes, status=STATUS_START if only_too_long else STATUS_SETTINGS)
+            raise SettingsError(
+                *self._mistakes,
+                status=STATUS_START if only_too_long else STATUS_SETTINGS,
+                needs=self._needs(),
+            )
         return Settings(
             node=NodeConfig(virtual_hosts=(virtual_host,)),
             scripts={(virtual_host.interface, virtual_host.vhid): scripts} if scripts else {},
@@ -296,6 +313,19 @@ class _Reader:
             warnings=tuple(self._warnings),
             daemonize=options.daemonize,
             facility=facility,
+        )
+
+    def _needs(self) -> Needs:
+        """Return what is needed of this host, where it could be read."""
+        options = self._options
+        fields = {
+            "interface": self._interface,
+            "transport": Transport.BROADCAST if options.nomcast else Transport.MULTICAST,
+            "source": None if "source" in self._unusable else IPv4Address(options.srcip),
+        }
+        return Needs(
+            virtual_hosts=(VirtualHostNeeds.of(fields, FLAGS.__getitem__, told=self._unusable),),
+            journal=_here(options.journal) if options.journal else None,
         )
 
     def _virtual_host(self) -> VirtualHostConfig | None:
@@ -327,6 +357,7 @@ class _Reader:
             for problem in error.problems:
                 self._too_long |= problem.setting == "password"
                 setting, _, _ = problem.setting.partition("[")
+                self._unusable.add(setting)
                 line = f"{FLAGS.get(setting, setting)} {problem.value}: expected {problem.accepted}"
                 said = _UCARP_S_WORDS.get(setting) if setting == "vhid" or problem.value.startswith("0") else None
                 self._mistakes.append(f"{said} ({line})" if said else line)
@@ -347,6 +378,7 @@ class _Reader:
         name = self._options.interface or first_interface()
         if not name:
             self._mistakes.append("-i/--interface is missing, and no interface with an IPv4 address is up")
+            self._unusable.add("interface")
         return name or "none"
 
     def _number(self, flag: str, text: str | None, least: int = 0, most: int | None = None) -> int:
@@ -369,26 +401,29 @@ class _Reader:
     def _address(self, flag: str, text: str | None, otherwise: str) -> IPv4Address:
         if text is None:
             self._mistakes.append(f"{_MISSING[flag]} ({flag} is missing)")
+            self._unusable.add(_FIELDS.get(flag, flag))
             return IPv4Address(otherwise)
         try:
             return IPv4Address(text)
         except ValueError:
             said = f"Invalid address: [{_shown(text)}]"
             self._mistakes.append(f"{said} ({flag}: expected an IPv4 address such as {otherwise})")
+            self._unusable.add(_FIELDS.get(flag, flag))
             return IPv4Address(otherwise)
 
     def _password(self) -> bytes:
         options = self._options
         if options.password is not None:
             self._warnings.append("the password on the command line is visible to every user: use --passfile")
-            return self._checked(os.fsencode(options.password), "-p/--pass")
+            return self._checked(PasswordLine(os.fsencode(options.password)), "-p/--pass")
         if options.passfile is not None:
             return self._checked(self._first_line(Path(options.passfile)), f"-o/--passfile {options.passfile!r}")
         said = _MISSING["-o/--passfile"]
         self._mistakes.append(f"{said} (-o/--passfile is missing, or -p/--pass, which every user can see)")
         return _ANY_PASSWORD
 
-    def _checked(self, password: bytes, origin: str) -> bytes:
+    def _checked(self, line: PasswordLine, origin: str) -> bytes:
+        password = line.password
         if not password:
             said = _MISSING["-o/--passfile"]
             self._mistakes.append(f"{said} ({origin}: it is empty: expected 1 to {KEY_LENGTH_MAX} bytes)")
@@ -399,16 +434,15 @@ class _Reader:
                 f"Password too long ({origin}: {len(password)} bytes: expected 1 to {KEY_LENGTH_MAX} bytes)"
             )
             return _ANY_PASSWORD
-        if len(password) > _UCARP_PASSWORD_MAX:
-            self._warnings.append(f"a password of {len(password)} bytes: ucarp and BSD ifconfig take 19 at most")
+        self._warnings += doubts_about(line)
         return password
 
-    def _first_line(self, path: Path) -> bytes:
+    def _first_line(self, path: Path) -> PasswordLine:
         try:
             return read_password(path)
         except PasswordError as error:
             self._mistakes.append(f"-o/--passfile {error}")
-            return _ANY_PASSWORD
+            return PasswordLine(_ANY_PASSWORD)
 
     def _scripts(self) -> dict[Hook, Script]:
         options = self._options

@@ -15,7 +15,7 @@ read hides nothing but what depends on it.
 import difflib
 import os
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,20 +30,23 @@ from triocarp.core import (
     IPInterface,
     NodeConfig,
     Problem,
+    Sealing,
     VirtualHostConfig,
     problems_of_drafts,
 )
 from triocarp.core.family import family_of
 from triocarp.core.timing import SECOND
 from triocarp.daemon.config_keys import KEYS, TABLE, TOP_KEYS, Json, Key
-from triocarp.daemon.password_file import PasswordError
+from triocarp.daemon.password_file import PasswordError, PasswordLine, doubts_about
 from triocarp.daemon.settings import (
     SCRIPT_TIMEOUT_S_DEFAULT,
     STATUS_SETTINGS,
     STATUS_START,
+    Needs,
     Script,
     Settings,
     SettingsError,
+    VirtualHostNeeds,
 )
 from triocarp.linux.interface_table import InterfaceTable, read_interfaces
 
@@ -147,8 +150,15 @@ class _File:
 
     def node(self) -> NodeConfig:
         add_problems(self._readers, self._mistakes)
+        for reader in self._readers:
+            reader.check_seal_window()
         if self._mistakes.lines:
-            raise SettingsError(*self._mistakes.lines, status=self._mistakes.status)
+            needs = Needs(
+                virtual_hosts=tuple(reader.needs() for reader in self._readers),
+                journal=self._journal,
+                as_ucarp=False,
+            )
+            raise SettingsError(*self._mistakes.lines, status=self._mistakes.status, needs=needs)
         return NodeConfig(virtual_hosts=tuple(reader.virtual_host() for reader in self._readers))
 
     def settings(self) -> Settings:
@@ -156,7 +166,6 @@ class _File:
             reader.check_scripts()
         node = self.node()
         top = self._top
-        journal = top.get("journal")
         return Settings(
             node=node,
             scripts={
@@ -165,10 +174,19 @@ class _File:
             },
             real_time=bool(top.get("real_time", True)),
             debug=bool(top.get("debug", False)),
-            journal=Path(str(journal)) if journal else None,
-            warnings=(),
+            journal=self._journal,
+            warnings=tuple(
+                f"{self._path}: {warning}"
+                for reader in self._readers
+                for warning in reader.doubts_about_passwords()
+            ),
             config=self._path,
         )
+
+    @property
+    def _journal(self) -> Path | None:
+        journal = self._top.get("journal")
+        return Path(str(journal)) if journal else None
 
 
 def _content(path: Path) -> dict[str, Json]:
@@ -268,6 +286,7 @@ def add_problems(readers: Sequence["VirtualHostReader"], mistakes: Mistakes) -> 
     for problem in problems_of_drafts([reader.draft() for reader in readers]):
         path, _, setting = problem.setting.rpartition(".")
         reader = readers[int(path.partition("[")[2].rstrip("]"))]
+        reader.told.add(setting.partition("[")[0])
         accepted = problem.accepted.replace("virtual_hosts[", f"{TABLE}[")
         mistakes.add(reader.place_of(setting), f"{_in_unit_of_key(problem, setting)}: expected {accepted}")
 
@@ -287,14 +306,20 @@ class VirtualHostReader:
         table: as TOML gives it.
         where: path to the table.
         mistakes: takes note of what cannot be read.
+
+    Attributes:
+        told: fields that could be read, and with which something is wrong.
     """
 
     def __init__(self, table: dict[str, Json], where: str, mistakes: Mistakes) -> None:
+        self.told: set[str] = set()
         self._where = where
         self._mistakes = mistakes
         self._read = read = _Table(table, KEYS, f"{where}.", mistakes)
         self._fields: dict[str, Any] = {"dialect": CARPD} | {
-            KEYS[name].field: value for name, value in read.values.items() if KEYS[name].field
+            KEYS[name].field: value.password if isinstance(value, PasswordLine) else value
+            for name, value in read.values.items()
+            if KEYS[name].field
         }
         self._unknown = {KEYS[name].field for name in read.unreadable} - {""}
         self._incomplete = frozenset(KEYS[name].field for name in read.places)
@@ -313,6 +338,12 @@ class VirtualHostReader:
             ConfigurationError: there was one.
         """
         return VirtualHostConfig(**self._fields)
+
+    def needs(self) -> VirtualHostNeeds:
+        """Return what this host must have, as far as it could be read, and nothing was wrong with it."""
+        return VirtualHostNeeds.of(
+            self._fields, lambda field: f"{self._mistakes.path}: {self.place_of(field)}:", told=self.told
+        )
 
     @property
     def virtual(self) -> set[IPAddress]:
@@ -349,6 +380,7 @@ class VirtualHostReader:
         name, table = self._fields["interface"], interfaces()
         if table.find(name) is None:
             self._unknown |= set(_SOURCES.values())
+            self.told.add("interface")
             there_are = ", ".join(table.names())
             self._mistakes.add(
                 f"{self._where}.interface",
@@ -377,6 +409,26 @@ class VirtualHostReader:
                 f"{self._where}.{setting}", f"is missing, and {interface} has no {family} address of its own{but}"
             )
             self._unknown.add(setting)
+
+    def check_seal_window(self) -> None:
+        """Take note of a window that nothing is looked at through; only here it is seen whether one was given."""
+        window = self._fields.get("seal_window")
+        if (
+            window is None
+            or "sealing" in self._unknown
+            or self._fields.get("sealing") in {*Sealing} - {Sealing.OFF}
+        ):
+            return
+        accepted = "none, or sealing to observe or enforce: nobody's seal is looked at while it is off"
+        self._mistakes.add(f"{self._where}.seal_window_s", f"{window / SECOND:g}: expected {accepted}")
+
+    def doubts_about_passwords(self) -> Iterator[str]:
+        """Yield warnings about the passwords, each with the path to the key."""
+        others = self._fields["dialect"] is not CARPD
+        for name, line in self._read.values.items():
+            if isinstance(line, PasswordLine):
+                for doubt in doubts_about(line, others=others):
+                    yield f"{self._where}.{name}: {doubt}"
 
     def check_scripts(self) -> None:
         """Take note of scripts that cannot be run: with one, nobody else manages the addresses."""

@@ -29,13 +29,16 @@ from triocarp.core import (
 )
 from triocarp.core.family import family_of
 from triocarp.daemon.c_notation import read_number
+from triocarp.daemon.password_file import PasswordLine, doubts_about
 from triocarp.daemon.settings import (
     SCRIPT_TIMEOUT_S_DEFAULT,
     STATUS_SETTINGS,
     STATUS_START,
+    Needs,
     Script,
     Settings,
     SettingsError,
+    VirtualHostNeeds,
 )
 from triocarp.linux.default_route import default_interface
 from triocarp.linux.interface_table import InterfaceTable, read_interfaces
@@ -59,7 +62,6 @@ _BY_THE_IMAGE: Final = -1
 """The image's script looks for these mistakes, in the order of their exit statuses, before it starts ucarp."""
 
 PASSWORD_DEFAULT: Final = b"password"
-_UCARP_PASSWORD_MAX: Final = 19
 _PASSWORD_FILE_MAX: Final = 4096
 _ANNOUNCEMENTS_DEFAULT: Final = 5  # of ucarp's fork in the image: one after each of the first five advertisements
 _ANNOUNCEMENTS_MAX: Final = 1000
@@ -140,6 +142,7 @@ class _Reader:
         self._warnings: list[str] = []
         self._fields: dict[str, Any] = {}
         self._unknown: set[str] = set()
+        self._told: set[str] = set()
 
     def settings(self) -> Settings:
         own_scripts = self._own_scripts()
@@ -157,7 +160,10 @@ class _Reader:
             self._add_problem(problem)
         if self._mistakes:
             _, status, _ = min(self._mistakes)
-            raise SettingsError(*(line for _, _, line in self._mistakes), status=status)
+            needs = VirtualHostNeeds.of(self._fields, _VARIABLE_OF.__getitem__, told=self._told)
+            raise SettingsError(
+                *(line for _, _, line in self._mistakes), status=status, needs=Needs(virtual_hosts=(needs,))
+            )
         host = VirtualHostConfig(**self._fields)
         arguments = (host.interface, str(host.addresses[0].ip), str(host.addresses[0].network.prefixlen))
         scripts = {
@@ -236,8 +242,7 @@ class _Reader:
             self._warnings.append(
                 "neither UCARP_PASS_FILE nor UCARP_PASS is set: the password is the default, which everybody knows"
             )
-        if len(password) > _UCARP_PASSWORD_MAX:
-            self._warnings.append(f"a password of {len(password)} bytes: ucarp and BSD ifconfig take 19 at most")
+        self._warnings += doubts_about(PasswordLine(password))
         self._fields["password"] = password
 
     def _read_announcements(self) -> None:
@@ -300,6 +305,7 @@ class _Reader:
         if table.find(name) is None:
             there_are = ", ".join(table.names())
             self._add("UCARP_INTERFACE", f"{name}: no such interface; there are: {there_are}", STATUS_START)
+            self._told.add("interface")
             self._unknown |= {"source", "source6"}
             return
         for family in missing:
@@ -390,6 +396,7 @@ class _Reader:
     def _add_problem(self, problem: Problem) -> None:
         setting = problem.setting.rpartition("].")[2]
         field, _, place = setting.partition("[")
+        self._told.add(field)
         variable = _VARIABLE_OF.get(field, field)
         if field == "addresses" and (place not in {"", "0]"} or "UCARP_ADDR" not in self._environ):
             variable = "CARPD_ADDRESSES"

@@ -8,11 +8,13 @@ Before each line the thread looks whether the file still has its name, so a jour
 does, goes on in a new file.
 
 What cannot be written is lost, and counted: entries are numbered before they are queued, so the thread sees what
-is missing, whether the queue was full or the disk, and says it in the place of the loss with a `Gap`.
+is missing, whether the queue was full or the disk, and says it in the place of the loss with a `Gap`. Where the
+file never can be written again there is no such place, so how many are lost in all is told at the end, too.
 """
 
 import contextlib
 import fcntl
+import math
 import os
 import queue
 import threading
@@ -65,8 +67,9 @@ class JournalFile:
     Args:
         path: of the file; lines are appended to what is there. When it was renamed or removed, a new one is begun.
         header: makes the header in front of the entry with this number; is called by the thread.
-        notice: is told, in a sentence, when lines are lost and when they are written again; is called by the
-            thread, may neither wait nor raise, and hears each at most once in ten seconds.
+        notice: is told, in a sentence, when the file cannot be written, each time that this begins; when it can be
+            again, how many entries were lost, at most once in ten seconds; and when it is closed, how many in all.
+            Is called by the thread, and by `close`; may neither wait nor raise.
         settle_s: how long the thread waits when it is woken.
         retry_s: how long it lets a file be that could not be written.
         flush_s: how long `close` waits.
@@ -108,14 +111,15 @@ class JournalFile:
             self._wishes.put((number, at, event, effects))
 
     def close(self) -> None:
-        """Write what is waiting, for `flush_s` at most."""
+        """Write what is waiting, for `flush_s` at most, and tell how many entries are lost, if any are."""
         self._hurrying = True
         self._wishes.put(_Close(self._following))
         self._thread.join(self._flush_s)
+        self._writer.tell_all_that_is_lost(self._following)
 
     @property
     def lost(self) -> int:
-        """How many entries are known to be missing from the journal."""
+        """How many entries are known to be missing from the journal: those before the last that is in it."""
         return self._writer.lost
 
     def _run(self, settle_s: float) -> None:
@@ -166,8 +170,10 @@ class _Writer:
         self._descriptor: int | None = _open(path)
         self._headed = False  # whether there is a header of ours in the file
         self._trouble = ""  # why the file cannot be written, if so
+        self._why = ""  # the last entries were lost
+        self._untold = 0  # of the lost entries
+        self._tell_at = -math.inf
         self._again_at = 0.0
-        self._noticed: dict[str, float] = {}
 
     def write(self, entry: Entry) -> None:
         """Write an entry, after what has to stand before it.
@@ -205,12 +211,14 @@ class _Writer:
             lines = self._before(missing) + ("" if entry is None else encode(entry))
             _append(self._descriptor, lines, on_a_new_line=not self._headed)
         except Exception as error:  # noqa: BLE001 - whatever it is, the protocol goes on, and the loss is told
-            self._fail(error)
+            self._fail(error, ending=entry is None)
             return
         if missing:
+            self._why = self._trouble or _TOO_SLOW
             self.lost += missing
-            why = self._trouble or _TOO_SLOW
-            self._say("loss", f"journal {self._path}: {missing} entries could not be written: {why}")
+            self._untold += missing
+        if entry is not None:
+            self._tell_the_lost()
         self._headed = True
         self._trouble = ""
         self._following = number if entry is None else number + 1
@@ -222,20 +230,33 @@ class _Writer:
             return header
         return header + encode(Gap(n=self._following, gap=missing, why=self._trouble or _TOO_SLOW))
 
-    def _fail(self, error: Exception) -> None:
+    def tell_all_that_is_lost(self, following: int) -> None:
+        """Say how many entries of the run are not in the file, if any.
+
+        Args:
+            following: number of the entry that does not come any more.
+        """
+        count = self.lost + following - self._following
+        if count:
+            why = self._trouble or self._why or _TOO_SLOW
+            self._notice(f"journal {self._path}: {count} entries of this run could not be written: {why}")
+
+    def _tell_the_lost(self) -> None:
+        """Say how many were lost since this was said, unless that was just now."""
+        now = time.monotonic()
+        if self._untold and now >= self._tell_at:
+            self._tell_at = now + _NOTICE_S
+            self._notice(f"journal {self._path}: {self._untold} entries could not be written: {self._why}")
+            self._untold = 0
+
+    def _fail(self, error: Exception, *, ending: bool) -> None:
         words = error.strerror if isinstance(error, OSError) else None
         why = words or repr(error)
-        if not self._trouble:
-            self._say("trouble", f"journal {self._path} cannot be written, and goes on later: {why}")
+        if not self._trouble and not ending:
+            self._notice(f"journal {self._path} cannot be written, and goes on later: {why}")
         self._trouble = why
         self._again_at = time.monotonic() + self._retry_s
         self.release()
-
-    def _say(self, kind: str, sentence: str) -> None:
-        now = time.monotonic()
-        if now >= self._noticed.get(kind, -_NOTICE_S) + _NOTICE_S:
-            self._noticed[kind] = now
-            self._notice(sentence)
 
 
 def _open(path: Path) -> int:

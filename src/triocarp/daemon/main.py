@@ -80,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         settings = command_line.read(words, first_interface=starting.first_interface)
     except SettingsError as error:
-        return _refuse(error.lines, error.status)
+        return _refuse(starting.every_mistake(error), error.status)
     except OSError as error:
         return _refuse((str(error),), STATUS_START)
     if settings.daemonize:

@@ -1,11 +1,14 @@
 """What carpd was told, whole and checked."""
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, final
+from typing import Any, Final, Self, final
 
-from triocarp.core import Hook, NodeConfig
+from triocarp.core import Hook, NodeConfig, Transport
+from triocarp.core.family import IPAddress
 
 STATUS_SETTINGS: Final = 1
 """Exit status of a setting that is wrong or missing, as ucarp's."""
@@ -34,18 +37,72 @@ FLAGS: Final = {
 
 
 @final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VirtualHostNeeds:
+    """What a virtual host needs of this machine, as far as it could be read.
+
+    Attributes:
+        interface: its name; None if it could not be read, or is told of already.
+        sources: addresses that must be this machine's, by the field that has them.
+        place_of: gives what the operator calls a field.
+    """
+
+    interface: str | None
+    sources: Mapping[str, IPAddress]
+    place_of: Callable[[str], str]
+
+    @classmethod
+    def of(
+        cls, fields: Mapping[str, Any], place_of: Callable[[str], str], *, told: AbstractSet[str] = frozenset()
+    ) -> Self:
+        """Return what fields of a virtual host's configuration mean.
+
+        Args:
+            fields: those that could be read.
+            place_of: gives what the operator calls a field.
+            told: fields with which something else is wrong, and is told.
+        """
+        # With --nomcast ucarp does not look at the source address either.
+        anywhere = fields.get("transport") is Transport.BROADCAST
+        given = () if anywhere else [name for name in ("source", "source6") if fields.get(name) is not None]
+        return cls(
+            interface=None if "interface" in told else fields.get("interface"),
+            sources={name: fields[name] for name in given if name not in told},
+            place_of=place_of,
+        )
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Needs:
+    """What carpd needs of this machine, as far as it could be read.
+
+    Attributes:
+        virtual_hosts: what each of them needs.
+        journal: file that must be writable.
+        as_ucarp: whether ucarp's words stand before ours.
+    """
+
+    virtual_hosts: tuple[VirtualHostNeeds, ...] = ()
+    journal: Path | None = None
+    as_ucarp: bool = True
+
+
+@final
 class SettingsError(Exception):
     """Raised when what carpd was told cannot be turned into settings.
 
     Attributes:
         lines: one for each mistake.
         status: exit status, as ucarp's where ucarp has one.
+        needs: what the rest needs of this machine, so that this can be told in the same go.
     """
 
-    def __init__(self, *lines: str, status: int = STATUS_SETTINGS) -> None:
+    def __init__(self, *lines: str, status: int = STATUS_SETTINGS, needs: Needs | None = None) -> None:
         super().__init__("; ".join(lines))
         self.lines = lines
         self.status = status
+        self.needs = needs or Needs()
 
 
 @final
@@ -98,6 +155,21 @@ class Settings:
     names: Mapping[str, str] = field(default_factory=FLAGS.copy)
     daemonize: bool = False
     facility: str | None = None
+
+    @property
+    def needs(self) -> Needs:
+        """What this needs of the machine that it shall run on."""
+        return Needs(
+            virtual_hosts=tuple(
+                VirtualHostNeeds.of(
+                    {name: getattr(host, name) for name in ("interface", "transport", "source", "source6")},
+                    functools.partial(self.place_of, index),
+                )
+                for index, host in enumerate(self.node.virtual_hosts)
+            ),
+            journal=self.journal,
+            as_ucarp=self.config is None,
+        )
 
     def place_of(self, index: int, setting: str) -> str:
         """Return what the operator calls a setting: the option, the variable, or the path to the key in the file.

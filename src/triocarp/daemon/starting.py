@@ -1,14 +1,17 @@
 """What is checked before carpd begins, so that nothing is half-started."""
 
+import errno
 import functools
 import os
+import stat
 from collections.abc import Callable, Iterator
 from ipaddress import IPv4Address
+from pathlib import Path
 from typing import final
 
-from triocarp.core import Transport, VirtualHostConfig
+from triocarp.core import VirtualHostConfig
 from triocarp.core.family import IPAddress
-from triocarp.daemon.settings import Settings
+from triocarp.daemon.settings import Needs, Settings, SettingsError, VirtualHostNeeds
 from triocarp.linux.interface_table import InterfaceTable, read_interfaces
 from triocarp.linux.privileges import (
     Capability,
@@ -42,7 +45,8 @@ def check(settings: Settings) -> tuple[str, ...]:
         What the operator should know, one sentence each.
 
     Raises:
-        StartError: an interface or a source address is not there, or a privilege is missing.
+        StartError: an interface or a source address is not there, a privilege is missing, or the journal cannot be
+            written; with a line for each.
         OSError: the kernel does not tell.
     """
     virtual_hosts = settings.node.virtual_hosts
@@ -50,30 +54,76 @@ def check(settings: Settings) -> tuple[str, ...]:
     needed = set(Capability) if manages else {Capability.CAP_NET_RAW}
     put_into_effect(hand_on=bool(settings.scripts) and os.getuid() != 0)
     missing = missing_capabilities(sorted(needed, key=lambda capability: capability.name))
-    if missing:
-        raise StartError(explain_missing(missing, forbidden=forbidden_to_gain()))
+    lines = [explain_missing(missing, forbidden=forbidden_to_gain())] if missing else []
     table = read_interfaces()
-    check_interfaces(settings, table)
+    lines += obstacles(settings.needs, table)
+    if lines:
+        raise StartError(*lines)
     return (*borrowed_sources(settings, table), *unreachable_peers(settings, table))
 
 
-def check_interfaces(settings: Settings, table: InterfaceTable) -> None:
-    """Check that each interface is there, and that each source address is one of its own.
+def every_mistake(error: SettingsError) -> tuple[str, ...]:
+    """Return the lines of wrong settings, and behind them what stands in the way of the others.
 
     Args:
-        settings: what shall run.
-        table: the interfaces and addresses of this host.
-
-    Raises:
-        StartError: they are not.
+        error: what is wrong with the settings.
     """
-    lines = [
-        line
-        for index, host in enumerate(settings.node.virtual_hosts)
-        for line in _obstacles(host, functools.partial(settings.place_of, index), table, settings.config is None)
-    ]
-    if lines:
-        raise StartError(*lines)
+    try:
+        return (*error.lines, *obstacles(error.needs, read_interfaces()))
+    except OSError:  # without it there are mistakes enough
+        return error.lines
+
+
+def obstacles(needs: Needs, table: InterfaceTable) -> Iterator[str]:
+    """Yield a line for each interface and source address that is not there, and for a journal that cannot be.
+
+    Args:
+        needs: what carpd needs.
+        table: the interfaces and addresses of this host.
+    """
+    yield from interface_obstacles(needs, table)
+    if needs.journal is not None:
+        why = why_not_writable(needs.journal)
+        if why:
+            yield f"journal {needs.journal}: {why}"
+
+
+def interface_obstacles(needs: Needs, table: InterfaceTable) -> Iterator[str]:
+    """Yield a line for each interface that is not there, and each source address that is not its own.
+
+    Args:
+        needs: what carpd needs.
+        table: the interfaces and addresses of this host.
+    """
+    for host in needs.virtual_hosts:
+        yield from _obstacles(host, table, needs.as_ucarp)
+
+
+def why_not_writable(path: Path) -> str:
+    """Return why a file can be neither opened nor made, in the system's words; empty if nothing speaks against it.
+
+    It is only looked at: whoever waits at the other end of a FIFO would take an opening for the beginning.
+
+    Args:
+        path: of the file.
+    """
+    try:
+        directory = stat.S_ISDIR(path.stat().st_mode)
+    except FileNotFoundError as error:
+        above = Path(os.path.realpath(path)).parent
+        if not above.is_dir():
+            return os.strerror(error.errno or errno.ENOENT)
+        return _why_not(above, os.W_OK | os.X_OK)
+    except OSError as error:
+        return error.strerror or str(error)
+    return os.strerror(errno.EISDIR) if directory else _why_not(path, os.R_OK | os.W_OK)
+
+
+def _why_not(path: Path, mode: int) -> str:
+    if os.access(path, mode):
+        return ""
+    read_only = os.statvfs(path).f_flag & os.ST_RDONLY
+    return os.strerror(errno.EROFS if read_only else errno.EACCES)
 
 
 def borrowed_sources(settings: Settings, table: InterfaceTable) -> tuple[str, ...]:
@@ -89,13 +139,13 @@ def borrowed_sources(settings: Settings, table: InterfaceTable) -> tuple[str, ..
         f"{settings.place_of(index, 'source')} {host.source} is not an address of {host.interface}, "
         "but of another interface of this host"
         for index, host in enumerate(settings.node.virtual_hosts)
-        if host.source in _elsewhere(host, table)
+        if host.source in _elsewhere(host.interface, table)
     )
 
 
-def _elsewhere(host: VirtualHostConfig, table: InterfaceTable) -> set[IPAddress]:
-    """Return the IPv4 addresses that this host has, but not on a virtual host's interface."""
-    own = {address.ip for address in table.addresses_of(host.interface)}
+def _elsewhere(interface: str, table: InterfaceTable) -> set[IPAddress]:
+    """Return the IPv4 addresses that this host has, but not on an interface."""
+    own = {address.ip for address in table.addresses_of(interface)}
     others = {address.ip for name in table.names() for address in table.addresses_of(name)}
     return {address for address in others - own if isinstance(address, IPv4Address)}
 
@@ -116,22 +166,19 @@ def unreachable_peers(settings: Settings, table: InterfaceTable) -> tuple[str, .
     )
 
 
-def _obstacles(
-    host: VirtualHostConfig, place_of: Callable[[str], str], table: InterfaceTable, as_ucarp: bool
-) -> Iterator[str]:
+def _obstacles(host: VirtualHostNeeds, table: InterfaceTable, as_ucarp: bool) -> Iterator[str]:
     name = host.interface
+    if name is None:
+        return
     if table.find(name) is None:
-        line = f"{place_of('interface')} {name}: no such interface; there are: {', '.join(table.names())}"
+        line = f"{host.place_of('interface')} {name}: no such interface; there are: {', '.join(table.names())}"
         yield f"Unable to find MAC address of [{name}] ({line})" if as_ucarp else line
         return
     own = table.addresses_of(name)
-    # With --nomcast ucarp does not look at the source address either.
-    if host.transport is Transport.BROADCAST:
-        return
-    for setting, source in (("source", host.source), ("source6", host.source6)):
-        if source is not None and source not in {address.ip for address in own} | _elsewhere(host, table):
+    for setting, source in host.sources.items():
+        if source not in {address.ip for address in own} | _elsewhere(name, table):
             has = ", ".join(map(str, own)) or "none"
-            yield f"{place_of(setting)} {source} is not an address of {name}, which has {has}"
+            yield f"{host.place_of(setting)} {source} is not an address of {name}, which has {has}"
 
 
 def _beyond_the_segment(

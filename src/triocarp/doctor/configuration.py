@@ -12,22 +12,26 @@ _CHECK = "interface"
 
 
 def check(settings: Settings, facts: Facts) -> Iterator[Finding]:
-    """Yield what is wrong with interfaces, source addresses and peers.
+    """Yield what is wrong with interfaces, source addresses, peers and the journal.
 
     Args:
         settings: of carpd.
         facts: of this host.
     """
-    try:
-        starting.check_interfaces(settings, facts.table)
-    except starting.StartError as error:
-        for line in error.lines:
-            yield Finding(
-                check=_CHECK,
-                verdict=Verdict.MEND,
-                found=line,
-                mend="carpd does not start: correct the name or address",
-            )
+    for line in starting.interface_obstacles(settings.needs, facts.table):
+        yield Finding(
+            check=_CHECK,
+            verdict=Verdict.MEND,
+            found=line,
+            mend="carpd does not start: correct the name or address",
+        )
+    if facts.journal:
+        yield Finding(
+            check="journal",
+            verdict=Verdict.MEND,
+            found=f"{settings.journal}: {facts.journal}",
+            mend="carpd does not start: correct the path, or make its directory",
+        )
     for line in starting.unreachable_peers(settings, facts.table):
         yield Finding(check=_CHECK, verdict=Verdict.MEND, found=line, mend="set routed_peers, or correct the peer")
     for name, interface in facts.interfaces.items():

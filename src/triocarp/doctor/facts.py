@@ -107,6 +107,7 @@ class Facts:
         mentions: where other tools name the virtual addresses.
         maker: of this machine; a hypervisor's or a cloud's, too.
         synchronised: whether the kernel vouches for the clock.
+        journal: why carpd could not write its journal; empty if it could, or keeps none.
     """
 
     table: InterfaceTable
@@ -122,3 +123,4 @@ class Facts:
     mentions: tuple[Mention, ...] = ()
     maker: str = ""
     synchronised: bool = True
+    journal: str = ""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from triocarp.core import IPAddress
+from triocarp.daemon import starting
 from triocarp.daemon.settings import Settings
 from triocarp.doctor.facts import Bridge, Facts, FirewallFacts, InterfaceFacts, Json, Mention
 from triocarp.doctor.listening import listen
@@ -89,6 +90,7 @@ def gather(settings: Settings, *, listen_s: float, root: Path = Path("/")) -> Fa
         mentions=tuple(mentions(root, virtual)),
         maker=_text(_MAKER),
         synchronised=is_synchronised(),
+        journal="" if settings.journal is None else starting.why_not_writable(settings.journal),
     )
 
 

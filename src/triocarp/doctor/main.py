@@ -95,7 +95,7 @@ def _examine(words: Sequence[str], listen_s: float, gather_facts: Callable[..., 
         settings = command_line.read(words, first_interface=starting.first_interface)
         return examine(settings, gather_facts(settings, listen_s=listen_s))
     except SettingsError as error:
-        lines: Iterable[str] = error.lines
+        lines: Iterable[str] = starting.every_mistake(error)
     except OSError as error:
         lines = (str(error),)
     mend = "carpd does not start like this"
