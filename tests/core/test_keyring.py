@@ -7,6 +7,7 @@ from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Interface, IPv6Address
 from typing import Final
 
+import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
@@ -303,9 +304,12 @@ def test_slip_of_the_pen_is_found_by_and_by(
     addresses: tuple[IPAddress, ...], last: int, more: bool, data: st.DataObject
 ) -> None:
     """Another last byte in one address, or one more such address: after a few packets it is not the password."""
-    meant = data.draw(st.sampled_from(addresses[: SLIPS_MAX // 512]))
+    meant = data.draw(st.sampled_from(addresses))
     slipped = type(meant)((int(meant) & ~0xFF) + last)
     assume(slipped not in addresses)
+    assume(
+        len(addresses) <= SLIPS_MAX // 512 or abs(int(slipped) - int(meant)) <= SLIPS_MAX // 4 // len(addresses)
+    )
     theirs = (*addresses, slipped) if more else tuple(slipped if it == meant else it for it in addresses)
     peer, ours = keyring(theirs), keyring(addresses)
     assume(ours.key_of(1, peer.digest(1)) is None)
@@ -315,6 +319,13 @@ def test_slip_of_the_pen_is_found_by_and_by(
     assert found == sorted(found)  # once found, at once
     stranger = keyring(theirs, CARPD, NEW)
     assert not any(ours.has_other_addresses(counter, stranger.digest(counter), PEER) for counter in range(calls))
+
+
+@pytest.mark.parametrize("slipped", ["10.0.0.99", "10.0.0.101", "10.0.0.108"])
+def test_near_slip_of_the_pen_is_found_at_once(slipped: str) -> None:
+    """A near number is the likeliest slip: the first packet is enough, so that the log has one account."""
+    ours, peer = keyring((IPv4Address("10.0.0.100"),)), keyring((IPv4Address(slipped),))
+    assert ours.has_other_addresses(1, peer.digest(1), PEER)
 
 
 def test_search_for_slips_goes_on_where_every_neighbour_is_ours() -> None:
@@ -353,15 +364,29 @@ def test_few_packets_a_second_get_the_closer_look() -> None:
     """Ten a second are looked at twice; the rest is called a wrong password, which costs nothing to say."""
     config = replace(DUAL, addresses=(VIRTUAL, IPv4Interface("10.0.0.101/24")))
     host = Host.listening(config)
-    wrong = mistaken(config, (VIRTUAL.ip,))
+    forged = Heard(config=replace(config, password=b"wrong"), source=THIRD)
     for second in range(2):
-        for _ in range(25):
-            host.hear(wrong, after=SECOND // 1000)
+        for heard in [forged] * 9 + [mistaken(config, (VIRTUAL.ip,))] + [forged] * 15:
+            host.hear(heard, after=SECOND // 1000)
         assert {
-            DropReason.BAD_ADDRESSES: 10 * (second + 1),
-            DropReason.BAD_AUTHENTICATION: 15 * (second + 1),
+            DropReason.BAD_ADDRESSES: second + 1,
+            DropReason.BAD_AUTHENTICATION: 24 * (second + 1),
         } == host.statistics.dropped
         host.run_for(SECOND)
+
+
+def test_burst_of_one_mistaken_peer_has_one_account() -> None:
+    """What it sends beyond the ten that are looked at is more of the same, not suddenly another password."""
+    config = replace(DUAL, addresses=(VIRTUAL, IPv4Interface("10.0.0.101/24")))
+    host = Host.listening(config)
+    for _ in range(25):
+        host.hear(mistaken(config, (VIRTUAL.ip,)), after=SECOND // 1000)
+    assert host.statistics.dropped == {DropReason.BAD_ADDRESSES: 25}
+    assert host.noticed() == [(Notice.OTHER_ADDRESSES, PEER)]
+    host.run_for(SECOND)
+    for _ in range(11):
+        host.hear(Heard(config=replace(config, password=b"wrong"), source=PEER))
+    assert host.statistics.dropped == {DropReason.BAD_ADDRESSES: 25, DropReason.BAD_AUTHENTICATION: 11}
 
 
 # Secrets.

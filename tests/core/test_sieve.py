@@ -2,7 +2,7 @@
 
 import random
 from dataclasses import replace
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv4Interface, IPv6Address
 
 import pytest
 from hypothesis import given
@@ -129,6 +129,18 @@ def test_unicast_peers() -> None:
     sieve = machine.node.sieve("eth0")
     assert sieve.drops(datagram(forger), machine.now)
     assert not sieve.drops(datagram(forger, source=IPv4Address("10.0.0.10")), machine.now)
+
+
+def test_whom_the_node_understood_is_left_to_it() -> None:
+    """It knows why that one's advertisements do not verify; a sieve would count them as anybody's."""
+    config = replace(DUAL, addresses=(*DUAL.addresses, IPv4Interface("10.0.0.101/24")))
+    mistaken = replace(FORGER, password=config.password)
+    machine = Machine.listening(config)
+    for _ in range(DIAGNOSES + 1):
+        machine.feed(mistaken.advertises())
+    sieve = machine.node.sieve("eth0")
+    assert not sieve.drops(datagram(mistaken), machine.now)
+    assert sieve.drops(datagram(mistaken, source=IPv4Address("10.0.0.77")), machine.now)
 
 
 def test_what_was_sieved_is_counted_and_reported() -> None:

@@ -152,7 +152,10 @@ VRRPV3 = bytes.fromhex("31 07 64 01 0064 0000 0a000064")
     ("crafted", "words"),
     [
         (Crafted(source="10.0.0.2", password="wrong"), "bad HMAC: check password, VHID and virtual addresses"),
-        (Crafted(source="10.0.0.2", vip="10.0.0.101"), "bad HMAC: check password, VHID and virtual addresses"),
+        (
+            Crafted(source="10.0.0.2", vip="10.0.0.101"),
+            "bad HMAC: it has our password, but other virtual addresses",
+        ),
         (Crafted(source="10.0.0.2", ttl=254), "wrong TTL: a router forwarded it"),
         (Crafted(source="10.0.0.2", version_and_type=0x31), "unknown version"),
         (Crafted(source="10.0.0.2", version_and_type=0x22), "it is not an advertisement"),

@@ -230,13 +230,15 @@ class Keyring:
                     yield covered_addresses(some, order)
 
     def _slipped_sets(self) -> Iterator[bytes]:
-        """Yield what the HMAC covers if an address has another last byte, or one more such is there."""
+        """Yield what the HMAC covers if one has another last byte, or one more such is there; nearest first."""
         order = self._dialect.address_order
-        for index, address in enumerate(self._addresses):
+        for distance, index in itertools.product(range(1, 0x100), range(len(self._addresses))):
+            address = self._addresses[index]
             before, after = self._addresses[:index], self._addresses[index + 1 :]
-            first = int(address) & ~0xFF
-            for last in range(0x100):
-                slipped = type(address)(first + last)
+            for number in (int(address) + distance, int(address) - distance):
+                if number | 0xFF != int(address) | 0xFF:
+                    continue  # that is no other last byte
+                slipped = type(address)(number)
                 yield covered_addresses((*self._addresses, slipped), order)
                 if slipped not in self._addresses:  # else one of ours is missing, and that was tried
                     yield covered_addresses((*before, slipped, *after), order)

@@ -81,6 +81,7 @@ class Receiver:
         "_keyring",
         "_last_destination",
         "_last_source",
+        "_mistaken_peers",
         "_own",
         "_own_packed",
         "_peers",
@@ -110,6 +111,7 @@ class Receiver:
         self._judge: SealJudge | None = None
         self._diagnosing_since = 0
         self._diagnoses = 0
+        self._mistaken_peers: set[bytes] = set()  # whose addresses were found to be others, in this second
         self.seals_seen: Counter[SealVerdict] = Counter()
 
     def begin_to_judge_seals(self, wall: int) -> None:
@@ -172,6 +174,8 @@ class Receiver:
     def is_forged(self, source: bytes, destination: bytes, counter: int, digest: bytes) -> bool:
         """Return whether an advertisement with the right TTL would be dropped for its signature and nothing else.
 
+        One from a peer of which we found that it has other addresses is dropped for that.
+
         Args:
             source: the IP source address, packed.
             destination: the IP destination address, packed.
@@ -182,6 +186,7 @@ class Receiver:
             source not in self._own_packed
             and destination in self._destinations_packed
             and (self._peers_packed is None or source in self._peers_packed)
+            and source not in self._mistaken_peers
             and self._keyring.key_of(counter, digest) is None
         )
 
@@ -244,8 +249,14 @@ class Receiver:
         """Return what may be wrong with an advertisement that nobody with our password and addresses signed."""
         if now - self._diagnosing_since >= SECOND:
             self._diagnosing_since, self._diagnoses = now, 0
+            self._mistaken_peers.clear()
         self._diagnoses += 1
-        if self._diagnoses > DIAGNOSES:  # a flood gets no more of our time
-            return DropReason.BAD_AUTHENTICATION
-        mistaken = self._keyring.has_other_addresses(advertisement.counter, advertisement.digest, packet.source)
+        peer = packet.source.packed
+        if self._diagnoses > DIAGNOSES:
+            # A flood gets no more of our time: from one that we understood comes more of the same.
+            mistaken = peer in self._mistaken_peers
+        elif mistaken := self._keyring.has_other_addresses(
+            advertisement.counter, advertisement.digest, packet.source
+        ):
+            self._mistaken_peers.add(peer)
         return DropReason.BAD_ADDRESSES if mistaken else DropReason.BAD_AUTHENTICATION
