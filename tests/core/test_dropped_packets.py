@@ -44,9 +44,13 @@ def datagram(payload: bytes, *, ttl_field: bytes = b"\xff") -> bytes:
 
 OURS: dict[str, tuple[Event, DropReason]] = {
     "wrong password": (replace(PEER, password=b"wrong").advertises(), DropReason.BAD_AUTHENTICATION),
-    "other virtual address": (
-        replace(PEER, address=IPv4Address("10.0.0.101")).advertises(),
+    "another network's virtual address": (
+        replace(PEER, address=IPv4Address("10.0.1.100")).advertises(),
         DropReason.BAD_AUTHENTICATION,
+    ),
+    "the neighbour's virtual address": (
+        replace(PEER, address=IPv4Address("10.0.0.101")).advertises(),
+        DropReason.BAD_ADDRESSES,
     ),
     "TTL 254": (PEER.packet(PEER.payload(), ttl=254), DropReason.BAD_TTL),
     "bad checksum": (PEER.packet(damaged(PEER.payload(), 20)), DropReason.BAD_CHECKSUM),
