@@ -1,8 +1,11 @@
 """The command line of ``carpsim``."""
 
 import argparse
+import os
+import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final, Protocol
 
 from carpsim.commands import check, list_scenarios, replay, report, run, show, sweep, whatif
@@ -41,12 +44,21 @@ COMMANDS: Final[tuple[Command, ...]] = (run, list_scenarios, show, report, repla
 """All subcommands, in the order in which they are shown."""
 
 
+STATUS_INTERRUPTED: Final = 130
+"""Exit status after Ctrl-C, as shells have it: 128 and the signal's number."""
+
+STATUS_NO_READER: Final = 141
+"""Exit status if whoever read the output has gone, such as ``head``: the same of a broken pipe."""
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a subcommand, and return the exit status.
 
     Args:
         argv: the arguments; those of the process if they are not given.
     """
+    if sys.stdout is None:  # whoever began us has closed it
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the end
     parser = argparse.ArgumentParser(
         prog="carpsim", description="Simulates groups of CARP hosts on virtual time; every run can be repeated."
     )
@@ -56,8 +68,34 @@ def main(argv: Sequence[str] | None = None) -> int:
         command.add_arguments(subparser)
         subparser.set_defaults(command=command)
     arguments = parser.parse_args(argv)
-    chosen: Command = arguments.command
-    return chosen.run(arguments)
+    return _carry_out(arguments.command, arguments)
+
+
+def _carry_out(command: Command, arguments: argparse.Namespace) -> int:
+    """Run a subcommand; what comes from outside and ends it is told in one line."""
+    ahead = f"carpsim {command.NAME}: "
+    try:
+        status = command.run(arguments)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever is impatient types it twice
+        sys.stderr.write(f"{ahead}interrupted\n")
+        return STATUS_INTERRUPTED
+    except BrokenPipeError:
+        _forget_output()
+        return STATUS_NO_READER
+    except OSError as error:
+        if error.filename is None:  # it was the output, which cannot be written once more at the end, either
+            _forget_output()
+        raise SystemExit(f"{ahead}{error.filename or 'standard output'}: {error.strerror}") from None
+    return status
+
+
+def _forget_output() -> None:
+    """Send what is still to be written nowhere, lest Python complain of it when it ends."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 if __name__ == "__main__":

@@ -55,12 +55,15 @@ class Mistakes:
 
     def __init__(self) -> None:
         self._found: dict[Mistake, None] = {}
+        self._noted = 0
 
     def __bool__(self) -> bool:
         return bool(self._found)
 
-    def __len__(self) -> int:
-        return len(self._found)
+    @property
+    def noted(self) -> int:
+        """How often something was taken note of, also if it was the same thing: grows when there is a mistake."""
+        return self._noted
 
     def add(self, place: Place, sentence: str) -> None:
         """Take note.
@@ -70,6 +73,7 @@ class Mistakes:
             sentence: what is wrong with it.
         """
         self._found[Mistake(place, sentence)] = None
+        self._noted += 1
 
     def wrong(self, place: Place, told: Json, accepted: str) -> UnreadableError:
         """Take note of a value, and return what can be raised.

@@ -45,7 +45,7 @@ def run_scenario(scenario: Scenario, *watchers: WorldWatcher) -> Outcome:
         watchers: see what happens.
     """
     recording = Recording()
-    checks = Checks(scenario.checks or CHECKS)
+    checks = Checks(CHECKS if scenario.checks is None else scenario.checks)
     World(scenario, seed=scenario.seed, watchers=(recording, checks, *watchers)).run()
     recording.finish()
     found = (one for expectation in scenario.expectations for one in expectation.shortfalls(recording))

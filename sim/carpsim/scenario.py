@@ -242,7 +242,7 @@ class Scenario:
         clients: who probes.
         faults: what happens, in any order.
         seed: with which it is run, unless somebody wants another one.
-        checks: names of the checks that look on; nobody for all.
+        checks: names of the checks that look on; None for all.
         expectations: what shall be so.
     """
 
@@ -255,7 +255,7 @@ class Scenario:
     clients: tuple[ClientSettings, ...] = ()
     faults: tuple[Fault, ...] = ()
     seed: int = 0
-    checks: tuple[str, ...] = ()
+    checks: tuple[str, ...] | None = None
     expectations: tuple[Expectation, ...] = ()
 
 

@@ -31,7 +31,7 @@
 
 import contextlib
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeAlias, TypeVar, final
@@ -53,6 +53,7 @@ from carpsim.scenario import (
     SegmentSettings,
     UcarpSettings,
 )
+from carpsim.scenario_fit import Fit, check_addresses
 from carpsim.scenario_hosts import (
     DAEMON,
     DAEMONS,
@@ -245,12 +246,12 @@ class _HostMaker:
 @final
 class _CarpdMaker(_HostMaker):
     def make(self, segment: str) -> HostSettings:
-        before = len(self.mistakes)
+        before = self.mistakes.noted
         values: dict[str, Any] = {}
         with contextlib.suppress(UnreadableError):
             values = HOST_TABLE.values(self.own[1], self.own[0], self.mistakes)
         config = node_config(self.readers, self.mistakes)
-        if len(self.mistakes) > before:
+        if self.mistakes.noted > before:
             raise UnreadableError
         interfaces = [virtual_host.interface for virtual_host in config.virtual_hosts]
         values = {"segments": dict.fromkeys(interfaces, segment), **self.shared, **values}
@@ -265,13 +266,13 @@ class _UcarpMaker(_HostMaker):
         return [[(place, {**fitting, "dialect": "ucarp"}), self.own]]
 
     def make(self, segment: str) -> UcarpSettings:
-        before = len(self.mistakes)
+        before = self.mistakes.noted
         values: dict[str, Any] = {}
         with contextlib.suppress(UnreadableError):
             values = UCARP_TABLE.values(self.own[1], self.own[0], self.mistakes)
         config = node_config(self.readers, self.mistakes)
         options = ucarp_options(config, self.layers[0], self.mistakes)
-        if len(self.mistakes) > before:
+        if self.mistakes.noted > before:
             raise UnreadableError
         shared = {name: value for name, value in self.shared.items() if name in UCARP_TABLE.fields}
         values = {"segment": segment, **shared, **values}
@@ -286,7 +287,7 @@ class _Reader:
         self._tree = tree
         self._mistakes = mistakes
         self._group: Layer = ((GROUP,), self._told_table(GROUP))
-        self._top = self._quietly(TOP.values, tree, (), mistakes) or {}
+        self._top = self._read_top()
         for index, name in enumerate(self._top.get("checks", ())):
             if name not in CHECKS:
                 mistakes.wrong_word(("checks", index), name, CHECKS)
@@ -311,6 +312,7 @@ class _Reader:
             self._check_references(CLIENT_TABLE, {"segment": segment_names[0], **told}, place, names, ())
         faults = self._faults(names, hosts)
         expectations = self._expectations(names)
+        check_addresses(hosts, routers, clients, self._mistakes)
         if self._mistakes:
             return None
         top: dict[str, Any] = {**self._top, "seed": self._seed}
@@ -325,6 +327,16 @@ class _Reader:
         )
 
     # Reading.
+
+    def _read_top(self) -> dict[str, Any]:
+        """Return what stands before the first table, as far as it can be read."""
+        self._quietly(TOP.values, self._tree, (), self._mistakes)  # which tells of everything that is wrong
+        found = {
+            key: self._quietly(kind.read, self._tree[key], (key,), self._mistakes)
+            for key, kind in TOP.keys.items()
+            if key in self._tree
+        }
+        return {key: value for key, value in found.items() if value is not None}
 
     def _quietly(self, read: Callable[P, Read], *args: P.args, **kwargs: P.kwargs) -> Read | None:
         """Return what is read, or None if it cannot be: the mistakes say why, and the rest is read."""
@@ -535,15 +547,28 @@ class _Reader:
     # What happens.
 
     def _faults(self, names: Mapping[str, list[str]], hosts: Hosts) -> tuple[Fault, ...]:
+        fit = Fit(self._duration, hosts, self._mistakes)
         found: list[Fault] = []
         for told, place in self._listed("fault"):
             table = self._quietly(FAULT.table, told, place, self._mistakes)
             if table is not None:
                 self._check_references(table, told, place, names, hosts)
                 self._check_daemon(table, told, place, names["host"])
-                faults = self._quietly(list, self._fault(table, told, place))
-                found += faults or ()
+                faults = self._quietly(list, self._fault(table, told, place)) or []
+                self._check_fit(fit, faults, told, place)
+                found += faults
         return tuple(found)
+
+    def _check_fit(self, fit: Fit, faults: Sequence[Fault], told: Mapping[str, Json], place: Place) -> None:
+        """Take note of what a table asks for that would do nothing."""
+        for fault in faults[:1]:  # they differ in when they are, and rates tell no instant after the end
+            fit.check_fault(fault, told, place)
+            if "at" in told:
+                fit.check_instant(fault.at, told, place)
+        for key in RATE_KEYS[1:]:
+            if "every" in told and key in told:
+                at = self._quietly(_AT.read, told[key], (*place, key), self._mistakes)
+                fit.check_instant(at or 0, told, place, key)
 
     def _fault(self, table: Table, told: dict[str, Json], place: Place) -> Iterator[Fault]:
         """Yield what a table stands for: one fault, or many if it tells a rate."""
@@ -564,7 +589,7 @@ class _Reader:
             if at is not None:
                 values["at"] = write_duration(at)
             for key, distribution in distributions.items():
-                values[key] = write_duration(distribution.draw(streams[key]))
+                values[key] = write_duration(max(1, distribution.draw(streams[key])))
             fault: Fault = table.read(values, place, self._mistakes)
             yield replace(fault, config=config) if isinstance(fault, Stop) and config is not None else fault
 
@@ -613,6 +638,7 @@ class _Reader:
         return None  # that there is no such host is told elsewhere
 
     def _expectations(self, names: Mapping[str, list[str]]) -> tuple[Expectation, ...]:
+        fit = Fit(self._duration, (), self._mistakes)
         found: list[Expectation] = []
         for told, place in self._listed("expect"):
             table = self._quietly(EXPECTATION.table, told, place, self._mistakes)
@@ -623,9 +649,7 @@ class _Reader:
             expectation: Expectation | None = self._quietly(EXPECTATION.read, told, place, self._mistakes)
             if expectation is not None:
                 found.append(expectation)
-                if getattr(expectation, "at", 0) > self._duration:
-                    accepted = f"an instant before the end, {write_duration(self._duration)}"
-                    self._mistakes.wrong((*place, "at"), told["at"], accepted)
+                fit.check_instant(getattr(expectation, "at", 0), told, place)
         return tuple(found)
 
 

@@ -226,7 +226,7 @@ def node_config(readers: Sequence[VirtualHostReader], mistakes: Mistakes) -> Nod
     Raises:
         UnreadableError: something does not, or could not be read.
     """
-    before = len(mistakes)
+    before = mistakes.noted
     for problem in problems_of_drafts([reader.draft() for reader in readers]):
         path, _, setting = problem.setting.rpartition(".")
         reader = readers[int(path.partition("[")[2].rstrip("]"))]
@@ -236,7 +236,7 @@ def node_config(readers: Sequence[VirtualHostReader], mistakes: Mistakes) -> Nod
             mistakes.add(place, f"{problem.value}: expected {accepted}")
         else:
             mistakes.wrong(place, told, accepted)
-    if len(mistakes) > before or any(reader.draft().unknown for reader in readers):
+    if mistakes.noted > before or any(reader.draft().unknown for reader in readers):
         raise UnreadableError
     return NodeConfig(virtual_hosts=tuple(VirtualHostConfig(**reader.fields) for reader in readers))
 

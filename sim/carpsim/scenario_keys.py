@@ -51,9 +51,16 @@ NUMBERS: Final[Mapping[str, tuple[int, int]]] = {
 """Fields that are whole numbers and no durations, with the least and the most."""
 
 _SIGNED: Final = ("by", "wall_offset")  # durations that may be less than nothing
-_SOME: Final = ("interval",)  # durations that may not be nothing: it would be repeated without end
+_SOME: Final = ("interval", "duration")  # durations that may not be nothing: one would be repeated without end
 _WORDS: Final = {"call": ("send", "hold", "release")}
-_ORDERED: Final = (("least", "most"), ("least", "mean"), ("at_least", "at_most"), ("since", "until"))
+ORDERED: Final = (
+    ("least", "most"),
+    ("least", "mean"),
+    ("at_least", "at_most"),
+    ("since", "until"),
+    ("over", "under"),
+)
+"""Pairs of keys of which the first one's value is at most the second one's."""
 
 
 _KINDS: Final[dict[type[Any], Mapping[str, "Kind"]]] = {}
@@ -254,15 +261,15 @@ class Table:
         """
         if not isinstance(told, dict):
             raise mistakes.wrong(place, told, self.accepted)
-        table, before = told, len(mistakes)
+        table, before = told, mistakes.noted
         values = dict(self._told(table, place, mistakes))
         for name, field in self.fields.items():
             if name not in table and is_required(field) and name not in filled:
                 mistakes.add((*place, name), f"is missing: expected {self.keys[name].accepted}")
-        for less, more in _ORDERED:
+        for less, more in ORDERED:
             if less in values and more in values and values[less] > values[more]:
                 mistakes.wrong((*place, less), table[less], f"at most {more}, {shown(table[more])}")
-        if len(mistakes) > before:
+        if mistakes.noted > before:
             raise UnreadableError
         return values
 

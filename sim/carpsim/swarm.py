@@ -4,10 +4,9 @@ A seed says everything: the scenario is drawn from a stream of it, and the world
 processes is seeds there and outcomes back.
 """
 
-import multiprocessing
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from itertools import islice, zip_longest
 from typing import Final, TypeVar, final
@@ -17,7 +16,7 @@ from carpsim.drawn_scenario import draw_scenario
 from carpsim.randomness import stream
 from carpsim.scenario import Scenario
 from carpsim.trace import Digest, Trace
-from carpsim.worker import prepare
+from carpsim.worker import workers as begin_workers
 from carpsim.world import World
 
 BATCH: Final = 20
@@ -166,9 +165,7 @@ def _spread(
 ) -> Iterator[Result]:
     """Yield the results of some work on each seed, done by processes that share nothing."""
     left = iter(seeds)
-    # A fresh interpreter each: the same on every system, and each with hashes of its own.
-    pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=prepare)
-    with pool:
+    with begin_workers(workers) as pool:
         running: set[Future[list[Result]]] = set()
         while True:
             while len(running) < workers * _WAITING and (until is None or time.monotonic() < until):

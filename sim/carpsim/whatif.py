@@ -4,8 +4,9 @@ Each disturbance is a story that begins when a group has settled. It is told man
 time, so that it meets another phase of the advertisements and of the client's probes.
 """
 
+import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -43,7 +44,7 @@ _SETTLING: Final = 4  # dead times in which a group comes to rest after a story
 _BATCH: Final = 10  # tellings that a process gets at a time
 _ADVSKEW_STEP: Final = 100
 _ADVSKEW_MAX: Final = 240
-_CLIENT_NUMBERS: Final = 100  # how far behind a host's address its client's is looked for
+_NEAR: Final = 1000  # how far behind an address free ones are looked for where its network is not known
 _SEED_BITS: Final = 2**63
 
 
@@ -159,6 +160,9 @@ def peers_like(config: NodeConfig, count: int) -> tuple[NodeConfig, ...]:
     Args:
         config: of the first one.
         count: how many there shall be.
+
+    Raises:
+        ValueError: there are not as many addresses; the text says where.
     """
     return tuple(
         NodeConfig(virtual_hosts=tuple(_like(one, number, count) for one in config.virtual_hosts))
@@ -286,7 +290,7 @@ def _tell(configs: Sequence[NodeConfig], story: Story, seed: int) -> Telling:
             HostSettings(name=name, config=config, segments={segment: segment for segment in segments})
             for name, config in zip(names, configs, strict=True)
         ),
-        clients=tuple(_clients(configs, begin - _PROBED_BEFORE)),
+        clients=clients_of(configs, begin - _PROBED_BEFORE),
     )
     measurement = Measurement()
     world = World(scenario, seed=seed, watchers=(measurement,))
@@ -326,32 +330,42 @@ def _everywhere(fault: Fault, segments: tuple[str, ...]) -> tuple[Fault, ...]:
             return (fault,)
 
 
-def _clients(configs: Sequence[NodeConfig], start: int) -> Iterator[ClientSettings]:
-    """Yield a client for the first address of each virtual host, which probes from an instant on."""
+def clients_of(configs: Sequence[NodeConfig], start: int = 0) -> tuple[ClientSettings, ...]:
+    """Return a client for the first address of each virtual host, which probes from an instant on.
+
+    Args:
+        configs: of the hosts of the group.
+        start: the instant.
+
+    Raises:
+        ValueError: a client has no address left; the text says where.
+    """
     taken = {source for config in configs for one in config.virtual_hosts for source in one.sources.values()}
     taken |= {address.ip for config in configs for one in config.virtual_hosts for address in one.addresses}
+    clients: list[ClientSettings] = []
     for number, one in enumerate(configs[0].virtual_hosts):
         target = one.addresses[0]
-        own = next((free for free in _following(target.ip) if free not in taken), None)
-        if own is not None:
-            taken.add(own)
-            yield ClientSettings(
-                name=f"client{number + 1}",
-                address=own,
-                target=target.ip,
-                segment=one.interface,
-                interval=PROBE_INTERVAL,
-                timeout=SECOND // 2,
-                start=start,
-            )
+        own = _nth(target.ip, 1, taken, one)
+        taken.add(own)
+        client = ClientSettings(
+            name=f"client{number + 1}",
+            address=own,
+            target=target.ip,
+            segment=one.interface,
+            interval=PROBE_INTERVAL,
+            timeout=SECOND // 2,
+            start=start,
+        )
+        clients.append(client)
+    return tuple(clients)
 
 
 def _like(one: VirtualHostConfig, number: int, count: int) -> VirtualHostConfig:
     taken = {address.ip for address in one.addresses}
-    sources = {family: _nth(source, number, taken) for family, source in one.sources.items()}
+    sources = {family: _nth(source, number, taken, one) for family, source in one.sources.items()}
     peers = one.peers
     if one.transport is Transport.UNICAST:
-        everybody = [_nth(source, other, taken) for source in one.sources.values() for other in range(count)]
+        everybody = [_nth(source, other, taken, one) for source in one.sources.values() for other in range(count)]
         peers = tuple(address for address in everybody if address not in sources.values())
     changed = {family.name: address for family, address in sources.items()}
     source, source6 = changed.get("IPV4"), changed.get("IPV6")
@@ -364,12 +378,29 @@ def _like(one: VirtualHostConfig, number: int, count: int) -> VirtualHostConfig:
     )
 
 
-def _nth(address: IPAddress, number: int, taken: set[IPAddress]) -> IPAddress:
-    """Return an address, or the nth one after it that is not taken."""
-    free = (following for following in _following(address) if following not in taken)
-    return address if number == 0 else [next(free) for _ in range(number)][-1]
+def _nth(address: IPAddress, number: int, taken: Container[IPAddress], one: VirtualHostConfig) -> IPAddress:
+    """Return an address, or the nth one near it that is not taken.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if not number:
+        return address
+    free = (near for near in _near(address, one) if near not in taken)
+    found = next(itertools.islice(free, number - 1, None), None)
+    if found is None:
+        raise ValueError(f"near {address} there are not enough addresses for all hosts and a client")
+    return found
 
 
-def _following(address: IPAddress) -> Iterator[IPAddress]:
-    for further in range(1, _CLIENT_NUMBERS):
-        yield address + further
+def _near(address: IPAddress, one: VirtualHostConfig) -> Iterator[IPAddress]:
+    """Yield addresses of the network that an address shares with a virtual one; else those behind it."""
+    network = next((virtual.network for virtual in one.addresses if address in virtual.network), None)
+    if network is None or network.num_addresses == 1:
+        distances = iter(range(1, _NEAR))
+    else:
+        # The first one of a network is the network's name or a router's; the last one is IPv4's broadcast address.
+        first = int(network.network_address) + 1 - int(address)
+        last = int(network.broadcast_address) - int(address)
+        distances = itertools.chain(range(1, last), range(first, 0))
+    return (address + distance for distance in distances)

@@ -1,15 +1,19 @@
 """Scenarios drawn by Hypothesis, in the whole vocabulary of scenario files: strategies made of its kinds."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
 from typing import Any
 
 from hypothesis import strategies as st
 
+from carpsim.adversary import Replay
 from carpsim.checks import CHECKS
+from carpsim.faults import Fault, Partition
 from carpsim.scenario import HostSettings, Scenario
 from carpsim.scenario_file import CLIENT_TABLE, EXPECTATION, FAULT, SEGMENT_TABLE, TOP
 from carpsim.scenario_hosts import HOST_TABLE
-from carpsim.scenario_keys import ByName, Choice, Kind, Leaf, OrNone, Several, Table, is_required
+from carpsim.scenario_keys import ORDERED, ByName, Choice, Kind, Leaf, OrNone, Several, Table, is_required
 from triocarp.core import CARPD, DIALECTS, NodeConfig, Sealing, VirtualHostConfig
 from triocarp.core.timing import SECOND
 
@@ -73,7 +77,7 @@ def table(kind: Table, **given: st.SearchStrategy[Any]) -> st.SearchStrategy[Any
 
 def _ordered(told: dict[str, Any]) -> dict[str, Any]:
     """Let what is the least not be more than the most."""
-    for less, more in (("least", "most"), ("least", "mean"), ("at_least", "at_most"), ("since", "until")):
+    for less, more in ORDERED:
         if told.get(less) is not None and told.get(more) is not None:
             told[less], told[more] = sorted((told[less], told[more]))
     return told
@@ -126,11 +130,27 @@ def scenarios(draw: st.DrawFn) -> Scenario:
             segments=st.just(segments),
             hosts=st.just(hosts),
             clients=st.just(clients),
-            faults=st.lists(values(FAULT, ""), max_size=6).map(tuple),
+            faults=st.lists(values(FAULT, ""), max_size=6).map(lambda found: tuple(_fitting(hosts, found))),
             expectations=st.lists(values(EXPECTATION, ""), max_size=4).map(tuple),
         )
     )
     return scenario
+
+
+def _fitting(hosts: tuple[HostSettings, ...], faults: list[Fault]) -> Iterator[Fault]:
+    """Let faults be about what there is, and each station be in one part at most."""
+    for fault in faults:
+        match fault:
+            case Replay():
+                yield replace(fault, vhid=hosts[0].config.virtual_hosts[0].vhid)
+            case Partition(parts=parts):
+                part_of = {name: number for number, part in enumerate(parts) for name in part}
+                numbers = range(len(parts))
+                yield replace(
+                    fault, parts=tuple(tuple(it for it in part_of if part_of[it] == number) for number in numbers)
+                )
+            case _:
+                yield fault
 
 
 @st.composite

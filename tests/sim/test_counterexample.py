@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from carpsim.checks import CHECKS
 from carpsim.counterexample import rerun, write_counterexample
 from carpsim.main import main
 from carpsim.mistakes import ScenarioError
@@ -22,7 +23,7 @@ def test_a_drawn_scenario_runs_from_its_file_as_it_ran() -> None:
     for seed in range(FIRST, FIRST + 10):
         drawn = scenario_of(seed)
         found = tuple(map(str, verdicts_on(drawn, seed)))
-        again = rerun(write_counterexample(drawn, seed, ()), file="drawn.toml")
+        again = rerun(write_counterexample(drawn, seed, CHECKS), file="drawn.toml")
         assert again.recorded == again.given == found
         assert again.reproduced
 

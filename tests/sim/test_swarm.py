@@ -120,7 +120,7 @@ def test_command_says_how_to_have_it_again(
     assert "announces-in-time: violated at" in said
     assert "Minimised: announces-in-time" in said
     assert "master with the address" in said
-    assert "1 seeds in" in said
+    assert "1 seed in" in said
 
 
 def test_command_is_content(capsys: pytest.CaptureFixture[str]) -> None:

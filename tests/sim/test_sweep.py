@@ -145,7 +145,7 @@ def test_command_writes_tables_figures_and_how_they_were_made(
     plan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One row a run and one an outage, in both formats; what has been run is not run again."""
-    monkeypatch.setattr(command, "ProcessPoolExecutor", ThreadPoolExecutor)
+    monkeypatch.setattr(command, "workers", ThreadPoolExecutor)
     output = tmp_path / "out"
     arguments = ["sweep", str(plan), "-o", str(output), "--jobs", "2"]
     assert main(arguments) == 0

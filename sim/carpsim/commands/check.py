@@ -10,8 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, TextIO
 
+from carpsim.commands.arguments import count, seconds, seed
 from carpsim.counterexample import write_counterexample
 from carpsim.minimising import minimise
+from carpsim.outcome import count as plural
 from carpsim.scenario import Scenario
 from carpsim.swarm import Outcome, differences, examine, examine_all, scenario_of, verdicts_on
 from carpsim.timeline import Timeline
@@ -34,12 +36,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     Args:
         parser: of the subcommand.
     """
-    parser.add_argument("--first-seed", type=int, default=0, metavar="N", help="the first seed (default 0)")
-    parser.add_argument("--seeds", type=int, metavar="N", help=f"how many seeds (default {SEEDS})")
-    parser.add_argument("--time", type=float, metavar="S", help="for so many seconds, in the place of --seeds")
+    parser.add_argument("--first-seed", type=seed, default=0, metavar="N", help="the first seed (default 0)")
+    parser.add_argument("--seeds", type=count, metavar="N", help=f"how many seeds (default {SEEDS})")
+    parser.add_argument("--time", type=seconds, metavar="S", help="for so many seconds, in the place of --seeds")
     parser.add_argument(
         "--workers",
-        type=int,
+        type=count,
         metavar="N",
         default=os.cpu_count() or 1,
         help="processes (default: one per processor)",
@@ -74,18 +76,18 @@ def _seeds(arguments: argparse.Namespace) -> tuple[Iterable[int], int | None]:
     first: int = arguments.first_seed
     if arguments.time is not None:
         return itertools.count(first), None
-    count = SEEDS if arguments.seeds is None else int(arguments.seeds)
-    return range(first, first + count), count
+    number = SEEDS if arguments.seeds is None else int(arguments.seeds)
+    return range(first, first + number), number
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    seeds, count = _seeds(arguments)
+    seeds, number = _seeds(arguments)
     begin = time.monotonic()
     until = None if arguments.time is None else begin + float(arguments.time)
     failed: list[Outcome] = []
     done = 0
-    outcomes = map(examine, seeds) if count == 1 else examine_all(seeds, workers=arguments.workers, until=until)
-    with _progress(count, sys.stderr) as tell:
+    outcomes = map(examine, seeds) if number == 1 else examine_all(seeds, workers=arguments.workers, until=until)
+    with _progress(number, sys.stderr) as tell:
         for outcome in outcomes:
             done += 1
             if not outcome.passed:
@@ -96,20 +98,21 @@ def _check(arguments: argparse.Namespace) -> int:
     if len(failed) > _SHOWN_MAX:
         others = ", ".join(str(seed) for seed in sorted(outcome.seed for outcome in failed)[_SHOWN_MAX:])
         _say(f"Further seeds that failed: {others}")
-    _say(f"{done} seeds in {time.monotonic() - begin:.1f} s: {done - len(failed)} passed, {len(failed)} failed")
+    wall_s = time.monotonic() - begin
+    _say(f"{plural(done, 'seed')} in {wall_s:.1f} s: {done - len(failed)} passed, {len(failed)} failed")
     return 1 if failed else 0
 
 
 def _check_determinism(arguments: argparse.Namespace) -> int:
-    seeds, count = _seeds(arguments)
-    if count is None:
+    seeds, number = _seeds(arguments)
+    if number is None:
         raise SystemExit("carpsim check: --check-determinism takes --seeds")
     found = 0
     for difference in differences(seeds, workers=arguments.workers):
         found += 1
         _say(f"seed {difference.seed}: two runs differ from line {difference.line} on")
         _say(f"  - {difference.first.rstrip()}\n  + {difference.second.rstrip()}")
-    _say(f"{count} seeds, each run twice: {count - found} the same, {found} different")
+    _say(f"{plural(number, 'seed')}, each run twice: {number - found} the same, {found} different")
     return 1 if found else 0
 
 
@@ -154,17 +157,17 @@ def fails(scenario: Scenario, seed: int, check: str) -> bool:
 
 
 @contextmanager
-def _progress(count: int | None, stream: TextIO) -> Generator[Callable[[int, int], None]]:
+def _progress(total: int | None, stream: TextIO) -> Generator[Callable[[int, int], None]]:
     """Show how far it is: a bar on a terminal, else a line now and then."""
     if not stream.isatty():
-        yield _lines(count, stream)
+        yield _lines(total, stream)
         return
     from rich.console import Console  # noqa: PLC0415 - only a terminal needs it
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(file=stream)) as progress:
-        task = progress.add_task("no failure", total=count)
+        task = progress.add_task("no failure", total=total)
 
         def tell(done: int, failed: int) -> None:
             progress.update(task, completed=done, description=f"{failed} failed" if failed else "no failure")
@@ -172,14 +175,14 @@ def _progress(count: int | None, stream: TextIO) -> Generator[Callable[[int, int
         yield tell
 
 
-def _lines(count: int | None, stream: TextIO) -> Callable[[int, int], None]:
+def _lines(total: int | None, stream: TextIO) -> Callable[[int, int], None]:
     last = time.monotonic()
 
     def tell(done: int, failed: int) -> None:
         nonlocal last
         if time.monotonic() - last >= _LINES_EVERY_S:
             last = time.monotonic()
-            of = "" if count is None else f" of {count}"
+            of = "" if total is None else f" of {total}"
             print(f"{done}{of} seeds, {failed} failed", file=stream, flush=True)
 
     return tell

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
+from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
 from typing import Final
@@ -182,6 +183,8 @@ def _replay(files: Sequence[Path], first: str, config: Path | None) -> int:
 
 
 def _observe(path: Path, scenario: str | None, config: Path | None) -> int:
+    if find_spec("dpkt") is None:
+        raise SystemExit("carpsim replay: captures need dpkt: pip install 'triocarp[sim]'")
     from carpsim.pcap import CaptureError, read_frames  # noqa: PLC0415 - traces and journals need no dpkt
 
     overhearing = Overhearing(groups_of(_configs(scenario, config)))

@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from carpsim.commands.arguments import seed
 from carpsim.commands.run import loaded
 from carpsim.outcome import run_scenario
 from carpsim.report import render
@@ -19,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser: of the subcommand.
     """
     parser.add_argument("scenario", metavar="SCENARIO", help="a name that `carpsim list` shows, or a file")
-    parser.add_argument("--seed", type=int, metavar="N", help="of all that is left to chance")
+    parser.add_argument("--seed", type=seed, metavar="N", help="of all that is left to chance")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="where the page goes")
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from carpsim.checks import violated
+from carpsim.commands.arguments import seed
 from carpsim.library import load_scenario
 from carpsim.mistakes import ScenarioError
 from carpsim.outcome import Outcome, count, first_difference, run_scenario, tell, trace_of
@@ -27,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser: of the subcommand.
     """
     parser.add_argument("scenario", metavar="SCENARIO", help="a name that `carpsim list` shows, or a file")
-    parser.add_argument("--seed", type=int, metavar="N", help="of all that is left to chance")
+    parser.add_argument("--seed", type=seed, metavar="N", help="of all that is left to chance")
     parser.add_argument("--trace", type=Path, metavar="FILE", help="write everything that happens there")
     parser.add_argument("--report", type=Path, metavar="FILE", help="write a page for a browser there")
     parser.add_argument(
@@ -78,11 +79,13 @@ def _run(scenario: Scenario, trace: Path | None) -> Outcome:
 
 def _judge(scenario: Scenario, outcome: Outcome) -> int:
     expected, missed = len(scenario.expectations), outcome.shortfalls
-    sys.stdout.write(f"\n{count(expected, 'expectation')}, {len(missed) or 'none'} of them not met\n")
+    of_them = f", {len(missed) or 'none'} of them not met" if expected else ""
+    sys.stdout.write(f"\n{count(expected, 'expectation')}{of_them}\n")
     for sentence in missed:
         sys.stdout.write(f"    {sentence}\n")
     broken = violated(outcome.verdicts)
-    sys.stdout.write(f"{count(len(outcome.verdicts), 'check')}, {len(broken) or 'none'} of them violated\n")
+    of_them = f", {len(broken) or 'none'} of them violated" if outcome.verdicts else ""
+    sys.stdout.write(f"{count(len(outcome.verdicts), 'check')}{of_them}\n")
     for verdict in broken:
         sys.stdout.write(f"    {verdict}\n")
     for verdict in outcome.verdicts:

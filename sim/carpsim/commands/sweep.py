@@ -6,16 +6,17 @@ import os
 import sys
 import time
 from collections.abc import Generator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
+from carpsim.commands.arguments import count
 from carpsim.library import find_scenario
 from carpsim.mistakes import ScenarioError
 from carpsim.sweep import Result, Results, Run, Sweep, SweepError, read_sweep, run_missing
-from carpsim.worker import prepare
+from carpsim.worker import workers
 
 NAME: str = "sweep"
 HELP: str = "run one scenario under many settings, and write tables, statistics and figures"
@@ -38,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="WHERE",
         help="processes (of this machine, the default), or dask://HOST:PORT for a cluster's scheduler",
     )
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="number of processes")
+    parser.add_argument("--jobs", type=count, default=os.cpu_count() or 1, metavar="N", help="number of processes")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -105,7 +106,7 @@ def _executor(where: str, jobs: int) -> Generator[Executor]:
         with connect("tcp://" + where.removeprefix(_DASK)) as client:
             yield client.get_executor()
     elif where == "processes":
-        with ProcessPoolExecutor(max_workers=jobs, initializer=prepare) as executor:
+        with workers(jobs) as executor:
             yield executor
     else:
         raise SystemExit(f"carpsim sweep: --executor {where}: expected processes, or dask://HOST:PORT")

@@ -1,18 +1,17 @@
 """``carpsim whatif``: what an operator may expect of their own configuration."""
 
 import argparse
-import multiprocessing
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Final
 
+from carpsim.commands.arguments import count, seconds, seed
 from carpsim.imagined_interfaces import interfaces_for
-from carpsim.whatif import Expectation, Stories, peers_like, variants
-from carpsim.worker import prepare
+from carpsim.whatif import Expectation, Stories, clients_of, peers_like, variants
+from carpsim.worker import workers
 from triocarp.core import NodeConfig
 from triocarp.daemon.config_file import read_node_config
 from triocarp.daemon.settings import SettingsError
@@ -41,21 +40,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="carpd's configuration file; once for each host, or once for all with --hosts",
     )
-    parser.add_argument("--hosts", type=_count, default=2, metavar="N", help="hosts, if one file is given")
-    parser.add_argument("--runs", type=_count, default=50, metavar="N", help="how often each story is told")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of everything that is left to chance")
+    parser.add_argument("--hosts", type=count, default=2, metavar="N", help="hosts, if one file is given")
+    parser.add_argument("--runs", type=count, default=50, metavar="N", help="how often each story is told")
+    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="of everything that is left to chance")
     parser.add_argument(
-        "--max-outage", type=float, metavar="SECONDS", help="fail if the 99th percentile is longer"
+        "--max-outage", type=seconds, metavar="SECONDS", help="fail if the 99th percentile is longer"
     )
     parser.add_argument(
-        "--max-two-masters", type=float, metavar="SECONDS", help="fail if two hosts answer for longer"
+        "--max-two-masters", type=seconds, metavar="SECONDS", help="fail if two hosts answer for longer"
     )
-
-
-def _count(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number, 1 or more")
-    return int(text)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -69,13 +62,13 @@ def run(arguments: argparse.Namespace) -> int:
         configs = tuple(read_node_config(file, partial(interfaces_for, file)) for file in files)
     except SettingsError as error:
         raise SystemExit(f"carpsim whatif: {error}") from None
-    if len(configs) == 1:
-        configs = peers_like(configs[0], arguments.hosts)
-    workers = min(os.cpu_count() or 1, 32)
-    # A fresh interpreter each: the same on every system.
-    with ProcessPoolExecutor(
-        workers, mp_context=multiprocessing.get_context("spawn"), initializer=prepare
-    ) as pool:
+    try:
+        if len(configs) == 1:
+            configs = peers_like(configs[0], arguments.hosts)
+        clients_of(configs)
+    except ValueError as error:
+        raise SystemExit(f"carpsim whatif: --hosts {arguments.hosts}: {error}") from None
+    with workers(min(os.cpu_count() or 1, 32)) as pool:
         stories = Stories(pool, seed=arguments.seed)
         found = tuple(_tell_what_to_expect(stories, configs, arguments.runs))
         if len(files) == 1:

@@ -1,0 +1,107 @@
+"""The command line where something from outside ends it: an interrupt, a reader that has gone, a full disk."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from carpsim.main import STATUS_INTERRUPTED, STATUS_NO_READER, main
+
+TIMEOUT_S = 60
+CARPSIM = (sys.executable, "-m", "carpsim.main")
+CONFIG = """\
+[[virtual_host]]
+interface = "eth0"
+vhid = 1
+password_file = "{password}"
+addresses = ["10.0.0.100/24"]
+source = "10.0.0.1"
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """Return a configuration file of carpd."""
+    password = tmp_path / "password"
+    password.touch(mode=0o600)
+    password.write_text("secret")
+    path = tmp_path / "carpd.toml"
+    path.write_text(CONFIG.format(password=password))
+    return path
+
+
+def test_interrupt_ends_everything_at_once(config: Path) -> None:
+    """What was told stays, one line says why there is no more, and no process is left at work."""
+    command = [*CARPSIM, "whatif", "--config", str(config), "--runs", "100000"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as running:
+        assert running.stdout is not None
+        assert "outage, s" in running.stdout.readline()
+        os.killpg(running.pid, signal.SIGINT)
+        _, errors = running.communicate(timeout=TIMEOUT_S)  # pipes end when the last process that has them does
+    assert (running.returncode, errors) == (STATUS_INTERRUPTED, "carpsim whatif: interrupted\n")
+
+
+def test_reader_that_has_gone_is_no_failure() -> None:
+    """As of any tool whose output is piped into ``head``: nothing is said, and the status is a broken pipe's."""
+    with subprocess.Popen([*CARPSIM, "list"], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        assert running.stdout is not None
+        running.stdout.close()
+        _, errors = running.communicate(timeout=TIMEOUT_S)
+    assert (running.returncode, errors) == (STATUS_NO_READER, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
+def test_full_disk_is_told_in_a_line() -> None:
+    """Also if it is behind the standard output, which Python would flush once more at the end."""
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [*CARPSIM, "list"], stdout=full, stderr=subprocess.PIPE, check=False, timeout=TIMEOUT_S
+        )
+    assert done.returncode == 1
+    assert done.stderr == b"carpsim list: standard output: No space left on device\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["run", "one-host", "--trace", "{missing}"], "carpsim run: {missing}: No such file or directory"),
+        (["run", "one-host", "--report", "{missing}"], "carpsim run: {missing}: No such file or directory"),
+        (["report", "one-host", "-o", "{missing}"], "carpsim report: {missing}: No such file or directory"),
+        (["whatif", "--config", "{config}", "--hosts", "300"], "carpsim whatif: --hosts 300: near 10.0.0.1 there"),
+        (["whatif", "--config", "{config}", "--hosts", "253"], "not enough addresses for all hosts and a client"),
+    ],
+)
+def test_what_cannot_be_done_is_told_in_a_line(
+    arguments: list[str], words: str, config: Path, tmp_path: Path
+) -> None:
+    """Each names who says so, the value, and what is wrong with it."""
+    names = {"missing": str(tmp_path / "none" / "x"), "config": str(config)}
+    told = [argument.format(**names) for argument in arguments]
+    with pytest.raises(SystemExit) as caught:
+        main(told)
+    assert words.format(**names) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["check", "--seeds", "0"], "argument --seeds: '0': expected a whole number, 1 or more"),
+        (["check", "--workers", "0"], "argument --workers: '0': expected a whole number, 1 or more"),
+        (["check", "--time", "soon"], "argument --time: 'soon': expected a number of seconds, 0 or more"),
+        (["check", "--first-seed", "-1"], "expected a whole number from 0 to 9223372036854775807"),
+        (["run", "one-host", "--seed", str(2**63)], "expected a whole number from 0 to 9223372036854775807"),
+        (["report", "one-host", "--seed", "x", "-o", "y"], "expected a whole number from 0 to"),
+        (["sweep", "x", "-o", "y", "--jobs", "0"], "argument --jobs: '0': expected a whole number, 1 or more"),
+        (["whatif", "--config", "x", "--max-outage", "-1"], "'-1': expected a number of seconds, 0 or more"),
+    ],
+)
+def test_wrong_numbers_are_refused(arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Before anything runs: the option, the value, and what would be right."""
+    with pytest.raises(SystemExit, match="2"):
+        main(arguments)
+    assert words in capsys.readouterr().err
