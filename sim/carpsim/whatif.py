@@ -37,6 +37,12 @@ PROBE_INTERVAL: Final = SECOND // 20
 TOLERATED: Final = 5 * SECOND // 1000
 """Two hosts may have an address for so long without being counted: who yields does so when it hears the other."""
 
+ERRING: Final = 0.001
+"""How often it may be said by mistake that a setting is better: there are some 70 comparisons."""
+
+RUNS_TO_COMPARE: Final = 10
+"""With fewer, nothing is certain enough to be said."""
+
 _PROBED_BEFORE: Final = SECOND
 """A client knows its way when a story begins."""
 
@@ -132,7 +138,8 @@ class Expectation:
     Attributes:
         story: which.
         runs: how often it was told.
-        outages: of each run the longest outage of any client, seconds, in ascending order; 0 without one.
+        outages: of each run, in their order, the longest outage of any client, seconds; 0 without one. It begins
+            with the first probe that is not answered in time, and ends with the first that is.
         two_holders: share of runs in which two hosts had an address at once for more than `TOLERATED`, 0 to 1.
         two_holders_longest: for how long they did at most, seconds.
         transitions: changes of state of all hosts together, after the beginning, per run.
@@ -151,7 +158,15 @@ class Expectation:
         Args:
             share: above 0, up to 1.
         """
-        return self.outages[max(0, math.ceil(share * len(self.outages)) - 1)]
+        return sorted(self.outages)[max(0, math.ceil(share * len(self.outages)) - 1)]
+
+    def over(self, limit: float) -> int:
+        """Return how many runs have a longer outage.
+
+        Args:
+            limit: seconds.
+        """
+        return sum(outage > limit for outage in self.outages)
 
 
 def peers_like(config: NodeConfig, count: int) -> tuple[NodeConfig, ...]:
@@ -233,11 +248,30 @@ def _sum_up(name: str, told: Sequence[Telling]) -> Expectation:
     return Expectation(
         story=name,
         runs=len(told),
-        outages=tuple(sorted(one.outage for one in told)),
+        outages=tuple(one.outage for one in told),
         two_holders=sum(one.several > TOLERATED / SECOND for one in told) / len(told),
         two_holders_longest=max(one.several for one in told),
         transitions=sum(one.transitions for one in told) / len(told),
     )
+
+
+def surely_less(before: Sequence[float], after: Sequence[float]) -> float:
+    """Return by how much one setting makes something less than another one does, in half of all runs, for certain.
+
+    That is the lower end of the sign test's interval for the median of the differences: it supposes nothing of
+    how they are distributed, and errs once in `1 / ERRING` times.
+
+    Args:
+        before: what was measured with one setting, run by run.
+        after: the same with the other one, with the same seeds in the same order.
+    """
+    differences = sorted(one - other for one, other in zip(before, after, strict=True))
+    count = len(differences)
+    fewer, likelihood = -1, 0.0
+    while likelihood <= ERRING:
+        fewer += 1
+        likelihood += math.comb(count, fewer) / 2**count
+    return differences[fewer - 1] if fewer else -math.inf
 
 
 def variants(config: NodeConfig) -> Iterator[tuple[str, NodeConfig]]:

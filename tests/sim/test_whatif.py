@@ -1,14 +1,19 @@
 """What an operator may expect of a configuration: stories, figures, other settings, the exit status."""
 
+import math
+import random
+import statistics
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from carpsim.main import main
-from carpsim.whatif import STORIES, Expectation, Stories, peers_like, variants
+from carpsim.whatif import RUNS_TO_COMPARE, STORIES, Expectation, Stories, peers_like, surely_less, variants
 from triocarp.core import CARPD, FREEBSD, UCARP, NodeConfig, Transport, VirtualHostConfig
 
 PLAIN = VirtualHostConfig(
@@ -110,6 +115,27 @@ def test_every_story_can_be_told() -> None:
     assert all(expected.percentile(1) < 5 for expected in found)
 
 
+@given(st.lists(st.tuples(st.floats(0, 9), st.floats(0, 9)), max_size=40))
+def test_little_is_certain_of_few_runs(pairs: list[tuple[float, float]]) -> None:
+    """The certain gain is at most the median of the differences, and of fewer than ten runs nothing is certain."""
+    before, after = [one for one, _ in pairs], [other for _, other in pairs]
+    gain = surely_less(before, after)
+    if len(pairs) < RUNS_TO_COMPARE:
+        assert gain == -math.inf
+    else:
+        assert gain <= statistics.median(one - other for one, other in pairs)
+        assert gain >= min(one - other for one, other in pairs)
+
+
+def test_chance_alone_is_hardly_ever_taken_for_a_gain() -> None:
+    """Of two thousand comparisons of a setting with itself, a few at most find a gain; a real one is found."""
+    rng = random.Random(1)  # noqa: S311 - for statistics
+    samples = [[rng.random() for _ in range(20)] for _ in range(4000)]
+    errors = sum(surely_less(one, other) > 0 for one, other in zip(samples[::2], samples[1::2], strict=True))
+    assert errors <= 6
+    assert surely_less([outage + 2 for outage in samples[0]], samples[1]) > 0
+
+
 # The command.
 
 
@@ -138,11 +164,14 @@ def test_the_command_tells_all_stories_and_which_setting_hurts(
     config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A row for each story; an advbase of 1 would be better here, and is said to be."""
-    assert main(["whatif", "--config", str(config), "--runs", "4"]) == 0
+    assert main(["whatif", "--config", str(config), "--runs", "10"]) == 0
     out = capsys.readouterr().out
     for story in STORIES:
         assert story in out
-    assert "with another setting the median outage would be shorter:" in out
+    assert (
+        "with another setting the median outage would be shorter (with 10 runs of each, and the same seeds):"
+        in out
+    )
     assert f"  advbase = 1: {DIES}: " in out
 
 
@@ -150,7 +179,7 @@ def test_the_command_tells_all_stories_and_which_setting_hurts(
     ("limits", "status", "words"),
     [
         (("--max-outage", "60"), 0, ""),
-        (("--max-outage", "1"), 1, f"{DIES}: 1 outage of 100 is over"),
+        (("--max-outage", "1"), 1, f"{DIES}: in 1 of 1 run the outage is over --max-outage 1 s, up to"),
         (("--max-two-masters", "1"), 1, f"{SPLITS}: two hosts answer for"),
         (("--max-outage", "60", "--max-two-masters", "60"), 0, ""),
     ],
@@ -162,6 +191,13 @@ def test_the_exit_status_is_for_ci(
     files = ("--config", str(config), "--config", str(peer_of(config)))
     assert main(["whatif", *files, "--runs", "1", *limits]) == status
     assert words in capsys.readouterr().err
+
+
+def test_files_are_of_different_hosts(config: Path) -> None:
+    """A copy whose own address was not changed would be no second host."""
+    with pytest.raises(SystemExit) as caught:
+        main(["whatif", "--config", str(config), "--config", str(config)])
+    assert f"{config}: source 10.0.0.1: expected another one than in {config}" in str(caught.value)
 
 
 def peer_of(config: Path) -> Path:
