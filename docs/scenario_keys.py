@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from carpsim.checks import CHECKS
 from carpsim.conditions import Conditions
 from carpsim.host import Script
 from carpsim.neighbour_cache import NeighbourSettings
@@ -107,6 +108,19 @@ EXPECT: Final = """\
 `type` says what is expected. `carpsim run` ends with status 1 if something is not so.
 """
 
+CHECKS_HEAD: Final = """\
+## Checks
+
+Who looks on, unless `checks` names fewer, or none: `checks = []`. Each judges whenever something happens,
+against a bound that it makes of the scenario: latencies, intervals with their demotion, clock drift, late timers,
+scripts. A violation is told with that bound and its numbers, a check that held with what was left of it in the
+closest case. What was disturbed by a fault is judged from its bound after the fault's end on, so that a check may
+have nothing to judge.
+
+| check | what it promises | bound |
+|---|---|---|
+"""
+
 OWN: Final[Mapping[str, str]] = {
     "password": "the shared secret",
     "other_password": "is accepted as well, while a group changes its password",
@@ -137,10 +151,16 @@ def write() -> str:
             *_choice(FAULT),
             EXPECT,
             *_choice(EXPECTATION),
+            CHECKS_HEAD + "\n".join(_checks()) + "\n",
             "## Tables within tables\n",
             *_parts(),
         )
     )
+
+
+def _checks() -> Iterator[str]:
+    for name, check in CHECKS.items():
+        yield f"| `{name}` | {check.PROMISE} | {check.FORMULA} |"
 
 
 def _virtual_host() -> Iterator[str]:

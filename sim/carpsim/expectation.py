@@ -9,6 +9,7 @@ from enum import Enum, unique
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final, Protocol, final
 
+from carpsim.counted import times
 from carpsim.duration_text import write_duration
 from triocarp.core import DropReason, IPAddress, State
 
@@ -356,9 +357,9 @@ def _counts(at: int, since: int, until: int | None) -> bool:
 
 def _miscounted(who_does_what: str, found: int, at_least: int, at_most: int | None) -> Iterator[str]:
     if found < at_least:
-        yield f"{who_does_what} {found} times, expected {at_least} times or more"
+        yield f"{who_does_what} {times(found)}, expected {times(at_least)} or more"
     if at_most is not None and found > at_most:
-        yield f"{who_does_what} {found} times, expected {at_most} times or less"
+        yield f"{who_does_what} {times(found)}, expected {times(at_most)} or less"
 
 
 def _covers(span: "Span", at: int) -> bool:

@@ -54,9 +54,12 @@ class Script:
 
 
 class Watcher(Protocol):
-    """Sees what happens on hosts; checks, traces and lanes of a report are watchers."""
+    """Sees what happens on hosts; checks, traces and lanes of a report are watchers.
 
-    def told(self, host: "Host", at: int, event: Event, effects: tuple[Effect, ...]) -> None:
+    Who derives from it implements what they want to see: the rest is not looked at.
+    """
+
+    def told(self, host: "Host", at: int, event: Event, effects: tuple[Effect, ...]) -> None:  # noqa: ARG002 - whoever derives from it looks
         """Take note of what a node was told and what it answered, before that is carried out.
 
         Args:
@@ -65,9 +68,9 @@ class Watcher(Protocol):
             event: what it was told.
             effects: what it answered.
         """
-        ...
+        return
 
-    def held(self, host: "Machine", at: int, interface: str, address: IPInterface, *, present: bool) -> None:
+    def held(self, host: "Machine", at: int, interface: str, address: IPInterface, *, present: bool) -> None:  # noqa: ARG002 - whoever derives from it looks
         """Take note that an address came or went, whoever did that.
 
         Args:
@@ -77,18 +80,18 @@ class Watcher(Protocol):
             address: which.
             present: whether it is there now.
         """
-        ...
+        return
 
-    def process_changed(self, host: "Machine", at: int) -> None:
+    def process_changed(self, host: "Machine", at: int) -> None:  # noqa: ARG002 - whoever derives from it looks
         """Take note that a host's daemon or machine has started, stopped, crashed, frozen or gone on.
 
         Args:
             host: whose.
             at: the instant of the world, in nanoseconds.
         """
-        ...
+        return
 
-    def switched(self, host: "Machine", at: int, old: State | None, new: State | None) -> None:
+    def switched(self, host: "Machine", at: int, old: State | None, new: State | None) -> None:  # noqa: ARG002 - whoever derives from it looks
         """Take note that a host without a node has another state; those of a node are among its effects.
 
         Args:
@@ -97,7 +100,7 @@ class Watcher(Protocol):
             old: state before; None for a daemon that did not run.
             new: state now; None for a daemon that has ended.
         """
-        ...
+        return
 
 
 class Machine(Protocol):

@@ -34,7 +34,7 @@ class Reachability(enum.Enum):
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NeighbourSettings:
-    """How long what is valid; nanoseconds, Linux's defaults.
+    """How long an entry is believed, and how it is asked for: Linux's defaults, nanoseconds.
 
     Attributes:
         base_reachable_time: an entry is believed for 0.5 to 1.5 times as long.

@@ -6,6 +6,7 @@ from typing import Final, final
 
 from carpsim.checks import CHECKS, Checks, Verdict
 from carpsim.client import Outage
+from carpsim.counted import counted
 from carpsim.duration_text import write_duration
 from carpsim.recording import ClientLane, Lane, Recording, Span
 from carpsim.scenario import Scenario
@@ -119,7 +120,7 @@ def _span(span: Span) -> str:
 
 
 def _outages(client: ClientLane, now: int) -> Iterator[str]:
-    told = f"{client.name} had {count(len(client.outages), 'outage')} of {client.target}"
+    told = f"{client.name} had {counted(len(client.outages), 'outage')} of {client.target}"
     if len(client.outages) <= _OUTAGES_TOLD:
         yield told
         longest = client.outages
@@ -133,16 +134,6 @@ def _outages(client: ClientLane, now: int) -> Iterator[str]:
 
 def _outage(outage: Outage) -> str:
     if outage.end is None:
-        return f"from {outage.begin / SECOND:.3f} s to the end, {count(outage.lost, 'probe')} lost"
+        return f"from {outage.begin / SECOND:.3f} s to the end, {counted(outage.lost, 'probe')} lost"
     length = (outage.end - outage.begin) / SECOND
-    return f"from {outage.begin / SECOND:.3f} s for {length:.3f} s, {count(outage.lost, 'probe')} lost"
-
-
-def count(number: int, noun: str) -> str:
-    """Return how many there are of something: "no probes", "1 probe", "2 probes".
-
-    Args:
-        number: how many.
-        noun: what, in the singular.
-    """
-    return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"
+    return f"from {outage.begin / SECOND:.3f} s for {length:.3f} s, {counted(outage.lost, 'probe')} lost"

@@ -1,13 +1,16 @@
 """Captures: those of simulated segments are written with nanoseconds for Wireshark, and real ones are read."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, BinaryIO, Final, final
 
 import dpkt
 
 from carpsim.frame import FRAME_LENGTH_MAX, Frame
 from carpsim.segment import Segment
+from carpsim.world import World, WorldWatcher
 from triocarp.core.timing import SECOND
 
 _MICROSECOND: Final = 1_000
@@ -83,3 +86,22 @@ class Capture:
         self.count += 1
         # dpkt takes seconds; a float would lose nanoseconds.
         self._writer.writepkt_time(frame.data, Decimal(self._epoch + at) / SECOND)
+
+
+@final
+class Captures(WorldWatcher):
+    """Captures every segment of a world at its switch, each to a file with its name; see `WorldWatcher`.
+
+    Args:
+        directory: where the files go; it exists.
+        files: closes them.
+    """
+
+    def __init__(self, directory: Path, files: ExitStack) -> None:
+        self._directory = directory
+        self._files = files
+
+    def began(self, world: World) -> None:
+        """Open the files; see `WorldWatcher`."""
+        for name, segment in world.segments.items():
+            Capture(segment, self._files.enter_context((self._directory / f"{name}.pcap").open("wb")))

@@ -100,7 +100,7 @@ class Recording:
     Attributes:
         lanes: of virtual hosts, in the order of the scenario.
         clients: of clients, in the order of the scenario.
-        faults: what happened, with instants and a sentence each.
+        faults: what happened, and what ended, with instants and a sentence each, in ascending order.
         drops: how many packets a host dropped and why, with instants: by host.
     """
 
@@ -224,6 +224,9 @@ class Recording:
             fault: it.
         """
         self.faults.append((at, describe(fault)))
+        duration: int | None = getattr(fault, "duration", None)
+        if duration is not None and at + duration <= self.world.scenario.duration:
+            self.faults.append((at + duration, f"end of {describe(fault, without='duration')}"))
 
     def answered(self, client: Client, answer: Answer) -> None:
         """Take note; see `carpsim.world.WorldWatcher`.
@@ -239,7 +242,8 @@ class Recording:
         answerers[-1].end = answer.at
 
     def finish(self) -> None:
-        """Take note of what is known only at the end: the clients' outages."""
+        """Take note of what is known only at the end: the clients' outages, and in what order things happened."""
+        self.faults.sort(key=lambda told: told[0])
         for name, client in self.world.clients.items():
             self.clients[name].outages = client.outages
 
@@ -284,16 +288,17 @@ class Recording:
         return mac.hex(":")
 
 
-def describe(fault: Fault) -> str:
+def describe(fault: Fault, *, without: str = "") -> str:
     """Return what happens in a few words: the fault's name, and what it was told beside its defaults.
 
     Args:
         fault: any.
+        without: a field that is left out.
     """
     words = [_NAME_OF_FAULT.get(type(fault), type(fault).__name__)]
     for known in dataclasses.fields(cast("type[object]", type(fault))):  # type: ignore[arg-type]  # every fault is one
         value = getattr(fault, known.name)
-        if known.name != "at" and known.repr and value != known.default:
+        if known.name not in {"at", without} and known.repr and value != known.default:
             words.append(f"{known.name} {_in_words(known.name, value)}")
     return ", ".join(words)
 

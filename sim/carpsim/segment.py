@@ -17,6 +17,7 @@ MAC_AGEING: Final = 300 * SECOND
 MEMBERSHIP_TIMEOUT: Final = 260 * SECOND
 """How long a snooping switch remembers a membership that nobody repeats (RFC 2236, section 8.4)."""
 
+_JOINED_BY_ALL: Final = (b"\xff" * 6, bytes.fromhex("333300000001"), bytes.fromhex("3333ff"))
 _LOCAL_GROUPS: Final = (bytes.fromhex("01005e0000"), bytes.fromhex("3333"))  # 224.0.0.x, and all of IPv6
 
 
@@ -53,7 +54,11 @@ class Snooping(Enum):
     """It drops them, but for 224.0.0.0/24 and IPv6, which section 2.1.2 tells it to flood."""
 
     STRICT = "strict"
-    """It drops them all: no switch should, and some do. CARP's 224.0.0.18 is among them."""
+    """It drops those too: no switch should, and some do. CARP's 224.0.0.18 and ff02::12 are among them.
+
+    All-nodes and solicited-node groups of IPv6 are never without members: every host joins those of its addresses
+    (RFC 4291, section 2.8), so that neighbour discovery works.
+    """
 
 
 @final
@@ -393,7 +398,9 @@ class Segment:
 
     def _wants(self, port: Port, group: bytes, now: int) -> bool:
         """Return whether a snooping switch forwards a group to a port."""
-        if group == b"\xff" * 6 or (self._snooping is Snooping.STANDARD and group.startswith(_LOCAL_GROUPS)):
+        if group.startswith(_JOINED_BY_ALL):
+            return True
+        if self._snooping is Snooping.STANDARD and group.startswith(_LOCAL_GROUPS):
             return True
         if group not in port.memberships:
             return False

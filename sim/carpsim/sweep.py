@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias, final
 
 from carpsim.measurement import Measurement
+from carpsim.mistakes import ScenarioError
 from carpsim.randomness import stream, stream_seed, uniform
 from carpsim.scenario_file import scenario_of
 from carpsim.trace import RELEASE
@@ -102,6 +103,32 @@ class Sweep:
             for repetition in range(self.repetitions):
                 seed = stream_seed(self.seed, "repetition", str(repetition)) % _SEED_BITS
                 yield Run(scenario=tree, settings=settings, repetition=repetition, seed=seed)
+
+    def mistakes(self) -> Iterator[str]:
+        """Yield what is wrong with the settings, before anything runs.
+
+        Each value is tried with the first one of all others; of a range its ends are.
+        """
+        told: set[str] = set()
+        tried = {
+            path: (values.least, values.most) if isinstance(values, Range) else values
+            for path, values in self.parameters.items()
+        }
+        first = {path: values[0] for path, values in tried.items()}
+        for path in tried:
+            try:
+                with_settings(self.scenario, {path: first[path]})
+            except SweepError as error:
+                del first[path]
+                yield f"parameters: {error}"
+        for setting, value in [(path, value) for path in first for value in tried[path]]:
+            try:
+                scenario_of(with_settings(self.scenario, first | {setting: value}), seed=self.seed)
+            except ScenarioError as error:
+                yield from (
+                    f'parameters."{setting}" = {value!r}: {line}' for line in error.lines if line not in told
+                )
+                told |= {*error.lines}
 
 
 @final

@@ -1,58 +1,13 @@
-"""The tables of a sweep: tidy, in Parquet and in CSV, and a manifest that says how they were made."""
+"""The tables of a sweep: tidy, in Parquet and in CSV."""
 
-import importlib.metadata
-import json
-import platform
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, final
+from typing import Any
 
 import pyarrow as pa
 from pyarrow import csv, parquet
 
 from carpsim.sweep import Result, Row
-
-_PACKAGES: Final = ("triocarp", "pyarrow", "numpy", "matplotlib")
-
-
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Manifest:
-    """How tables were made.
-
-    Attributes:
-        seed: of the sweep.
-        digest: of what was run: SHA-256 of the keys of all runs, in order.
-        runs: number of runs in the tables.
-        run_now: how many of them this time; the others had been run before.
-        wall_s: seconds that it took this time.
-    """
-
-    seed: int
-    digest: str
-    runs: int
-    run_now: int
-    wall_s: float
-
-    def write(self, path: Path) -> None:
-        """Write it as JSON, with the versions of all that took part.
-
-        Args:
-            path: of the file.
-        """
-        versions = {name: importlib.metadata.version(name) for name in _PACKAGES}
-        told = {
-            "seed": self.seed,
-            "digest": self.digest,
-            "runs": self.runs,
-            "run_now": self.run_now,
-            "wall_s": round(self.wall_s, 3),
-            "packages": versions,
-            "python": platform.python_version(),
-            "platform": platform.platform(),
-        }
-        path.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
 
 
 def write_tables(results: Sequence[Result], directory: Path) -> None:

@@ -22,31 +22,31 @@ from triocarp.core.ethernet import multicast_mac
 class WorldWatcher(Watcher, Protocol):
     """Sees what happens in a world, on its hosts and elsewhere."""
 
-    def began(self, world: "World") -> None:
+    def began(self, world: "World") -> None:  # noqa: ARG002 - whoever derives from it looks
         """Take note of a world that is about to begin: there are segments, and no hosts or clients yet.
 
         Args:
             world: it.
         """
-        ...
+        return
 
-    def happened(self, at: int, fault: Fault) -> None:
+    def happened(self, at: int, fault: Fault) -> None:  # noqa: ARG002 - whoever derives from it looks
         """Take note of a fault that has just happened.
 
         Args:
             at: the instant, in nanoseconds.
             fault: it.
         """
-        ...
+        return
 
-    def answered(self, client: Client, answer: Answer) -> None:
+    def answered(self, client: Client, answer: Answer) -> None:  # noqa: ARG002 - whoever derives from it looks
         """Take note that a client got an answer.
 
         Args:
             client: who.
             answer: it.
         """
-        ...
+        return
 
 
 @final

@@ -18,6 +18,17 @@ def test_run_tells_what_happened_and_that_it_was_expected(capsys: pytest.Capture
     assert "4 expectations, none of them not met" in told
 
 
+def test_run_tells_when_a_fault_ends(capsys: pytest.CaptureFixture[str]) -> None:
+    """What lasts has an end, and that is told where it comes; so is how many checks had nothing to look at."""
+    main(["run", "split-brain-and-heal"])
+    told = capsys.readouterr().out
+    places = [
+        told.index(words) for words in ("*** partition", "b  BACKUP -> MASTER", "*** end of partition, parts a")
+    ]
+    assert places == sorted(places)
+    assert "10 checks, none of them violated, 1 with nothing to judge" in told
+
+
 def test_run_tells_the_longest_of_many_outages(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A lossy network makes many outages of a probe; ten of them are told, the longest ones."""
     file = tmp_path / "lossy.toml"
@@ -52,6 +63,16 @@ def test_run_writes_a_trace_and_a_page(tmp_path: Path) -> None:
     header = json.loads(trace.read_text().splitlines()[0])
     assert (header["scenario"], header["seed"]) == ("one-host", 5)
     assert "<title>" in page.read_text()
+
+
+def test_run_writes_captures_that_the_observer_reads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One file for each segment, with all that passed; who was master when comes out of it again."""
+    assert main(["run", "master-killed", "--capture", str(tmp_path / "captures")]) == 0
+    capsys.readouterr()
+    assert [file.name for file in (tmp_path / "captures").iterdir()] == ["lan.pcap"]
+    assert main(["replay", str(tmp_path / "captures" / "lan.pcap"), "--scenario", "master-killed"]) == 0
+    told = capsys.readouterr().out
+    assert "10.0.0.2: master since 13.0" in told
 
 
 def test_two_runs_are_the_same(capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,6 +22,8 @@ from triocarp.core.timing import SECOND
 CARP_MAC = multicast_mac(CARP_GROUP)
 OTHER_GROUP = multicast_mac(IPv4Address("239.1.2.3"))
 IPV6_GROUP = multicast_mac(IPv6Address("ff02::12"))
+ALL_NODES = multicast_mac(IPv6Address("ff02::1"))
+SOLICITED_NODE = multicast_mac(IPv6Address("ff02::1:ff00:100"))
 NAMES = ("a", "b", "c", "d")
 
 
@@ -173,12 +175,16 @@ def test_plugging_in_and_out() -> None:
     ],
 )
 def test_snooping(snooping: Snooping, unjoined: set[str]) -> None:
-    """RFC 4541: what is local is flooded; a strict switch drops that, too; who has joined gets it in any case."""
+    """RFC 4541: what is local is flooded; a strict switch drops that, too; who has joined gets it in any case.
+
+    Neighbour discovery goes through each: hosts join the groups of their addresses.
+    """
     network = Network(snooping=snooping)
     groups = {"carp": CARP_MAC, "other": OTHER_GROUP, "ipv6": IPV6_GROUP}
     flooded = {name for name, group in groups.items() if network.send("a", group) == {"b", "c", "d"}}
     assert flooded == unjoined
-    assert network.send("a", BROADCAST) == {"b", "c", "d"}
+    for everybodys in (BROADCAST, ALL_NODES, SOLICITED_NODE):
+        assert network.send("a", everybodys) == {"b", "c", "d"}
     for group in groups.values():
         network.segment.join("c", group)
 

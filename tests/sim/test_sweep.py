@@ -163,7 +163,7 @@ def test_command_writes_tables_figures_and_how_they_were_made(
     for figure in ("outages.svg", "outages.png", "heat-map.svg", "heat-map.png"):
         assert (output / figure).stat().st_size > 5000
     manifest = json.loads((output / "manifest.json").read_text(encoding="utf-8"))
-    assert (manifest["runs"], manifest["run_now"], manifest["seed"]) == (12, 12, 5)
+    assert (manifest["runs"], manifest["seed"]) == (12, 5)
     before = {name: (output / name).read_bytes() for name in ("runs.csv", "outages.svg")}
     assert main(arguments) == 0
     assert "12 runs, 0 of them now" in capsys.readouterr().out
@@ -171,6 +171,64 @@ def test_command_writes_tables_figures_and_how_they_were_made(
     plan.write_text(SWEEP.replace("repetitions = 3", "repetitions = 4"), encoding="utf-8")
     assert main(arguments) == 0
     assert "16 runs, 4 of them now" in capsys.readouterr().out
+    manifest = json.loads((output / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["runs"] == 16
+    assert [session["runs"] for session in manifest["sessions"]] == [12, 4]  # how all of them were made is known
+    assert {"triocarp", "numpy"} <= manifest["sessions"][0]["packages"].keys()
+
+
+@pytest.mark.parametrize(
+    ("changed", "what"),
+    [
+        (("seed = 5", "seed = 6"), "another seed (5, not 6)"),
+        (("scenario.toml", "one-host"), "another scenario ("),
+    ],
+)
+def test_another_sweep_does_not_take_the_place_of_one(
+    plan: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: tuple[str, str], what: str
+) -> None:
+    """Tables that took hours are not overwritten by those of another seed, or of another scenario."""
+    monkeypatch.setattr(command, "workers", ThreadPoolExecutor)
+    plan.write_text(SWEEP.partition("[parameters]")[0].replace("= 3", "= 1"), encoding="utf-8")
+    arguments = ["sweep", str(plan), "-o", str(tmp_path / "out")]
+    assert main(arguments) == 0
+    before = {file: file.read_bytes() for file in (tmp_path / "out").iterdir()}
+    plan.write_text(plan.read_text(encoding="utf-8").replace(*changed), encoding="utf-8")
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert what in str(caught.value)
+    assert before == {file: file.read_bytes() for file in (tmp_path / "out").iterdir()}
+
+
+def test_directory_with_something_else_is_refused(plan: Path, tmp_path: Path) -> None:
+    """A manifest that is none of ours is named."""
+    (tmp_path / "manifest.json").write_text("[]")
+    with pytest.raises(SystemExit, match=r"manifest\.json: expected the manifest of a sweep"):
+        main(["sweep", str(plan), "-o", str(tmp_path)])
+
+
+def test_every_wrong_value_is_told_before_anything_runs(plan: Path, tmp_path: Path) -> None:
+    """A path that leads nowhere, a value of a list, the end of a range: a line each, and nothing is written."""
+    wrong = """
+        "host.z.advskew" = [1]
+        "host.b.advskew" = [10, 300]
+        "fault.0.at" = { least = 8, most = 99 }
+    """
+    plan.write_text(SWEEP.partition('"host.b')[0] + wrong, encoding="utf-8")
+    with pytest.raises(SystemExit) as caught:
+        main(["sweep", str(plan), "-o", str(tmp_path / "out")])
+    lines = str(caught.value).splitlines()
+    for line, words in zip(
+        lines,
+        (
+            "parameters: host.z.advskew: there is no z in the scenario; there is a, b",
+            'parameters."host.b.advskew" = 300: host.b.advskew: 300: expected a whole number from 0 to 255',
+            'parameters."fault.0.at" = 99: fault[0].at: 99: expected an instant before the end, 20s',
+        ),
+        strict=True,
+    ):
+        assert words in line
+    assert not (tmp_path / "out").exists()
 
 
 @contextmanager

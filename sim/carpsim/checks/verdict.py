@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, final
 
+from carpsim.counted import times
 from triocarp.core.timing import SECOND
 
 _UNITS: Final = ((SECOND, "s"), (1_000_000, "ms"), (1_000, "us"))
@@ -107,7 +108,7 @@ class Verdict:
         if not self.held and self.at is not None:
             return f"{self.check}: violated at {self.at / SECOND:.9f} s: {self.sentence} (bound: {self.formula})"
         left = "" if self.margin is None else f", margin {span(self.margin)}"
-        return f"{self.check}: held, {self.judged} times judged (bound: {self.formula}{left})"
+        return f"{self.check}: held, {times(self.judged)} judged (bound: {self.formula}{left})"
 
 
 def violated(verdicts: Iterable[Verdict]) -> tuple[Verdict, ...]:

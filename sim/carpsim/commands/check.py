@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from carpsim.commands.arguments import count, seconds, seed
+from carpsim.counted import counted
 from carpsim.counterexample import write_counterexample
 from carpsim.minimising import minimise
-from carpsim.outcome import count as plural
 from carpsim.scenario import Scenario
 from carpsim.swarm import Outcome, differences, examine, examine_all, scenario_of, verdicts_on
 from carpsim.timeline import Timeline
@@ -99,7 +99,7 @@ def _check(arguments: argparse.Namespace) -> int:
         others = ", ".join(str(seed) for seed in sorted(outcome.seed for outcome in failed)[_SHOWN_MAX:])
         _say(f"Further seeds that failed: {others}")
     wall_s = time.monotonic() - begin
-    _say(f"{plural(done, 'seed')} in {wall_s:.1f} s: {done - len(failed)} passed, {len(failed)} failed")
+    _say(f"{counted(done, 'seed')} in {wall_s:.1f} s: {done - len(failed)} passed, {len(failed)} failed")
     return 1 if failed else 0
 
 
@@ -112,7 +112,7 @@ def _check_determinism(arguments: argparse.Namespace) -> int:
         found += 1
         _say(f"seed {difference.seed}: two runs differ from line {difference.line} on")
         _say(f"  - {difference.first.rstrip()}\n  + {difference.second.rstrip()}")
-    _say(f"{plural(number, 'seed')}, each run twice: {number - found} the same, {found} different")
+    _say(f"{counted(number, 'seed')}, each run twice: {number - found} the same, {found} different")
     return 1 if found else 0
 
 

@@ -2,17 +2,23 @@
 
 import argparse
 import sys
+from contextlib import ExitStack
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from carpsim.checks import violated
 from carpsim.commands.arguments import seed
+from carpsim.counted import counted
 from carpsim.library import load_scenario
 from carpsim.mistakes import ScenarioError
-from carpsim.outcome import Outcome, count, first_difference, run_scenario, tell, trace_of
+from carpsim.outcome import Outcome, first_difference, run_scenario, tell, trace_of
 from carpsim.report import render
 from carpsim.scenario import Scenario
 from carpsim.trace import Digest, Trace
+
+if TYPE_CHECKING:
+    from carpsim.world import WorldWatcher
 
 NAME: str = "run"
 HELP: str = "run a scenario, and say what happened"
@@ -30,6 +36,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("scenario", metavar="SCENARIO", help="a name that `carpsim list` shows, or a file")
     parser.add_argument("--seed", type=seed, metavar="N", help="of all that is left to chance")
     parser.add_argument("--trace", type=Path, metavar="FILE", help="write everything that happens there")
+    parser.add_argument(
+        "--capture",
+        type=Path,
+        metavar="DIRECTORY",
+        help="write a pcap of each segment there",
+    )
     parser.add_argument("--report", type=Path, metavar="FILE", help="write a page for a browser there")
     parser.add_argument(
         "--check-determinism", action="store_true", help="run it twice, and show the first line that differs"
@@ -45,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
     scenario = loaded(NAME, arguments.scenario, arguments.seed)
     if arguments.check_determinism:
         return _check_determinism(scenario)
-    outcome = _run(scenario, arguments.trace)
+    outcome = _run(scenario, arguments.trace, arguments.capture)
     if arguments.report is not None:
         arguments.report.write_text(render(outcome.recording, outcome.verdicts), encoding="utf-8")
     for line in tell(outcome.recording):
@@ -70,22 +82,33 @@ def loaded(command: str, name_or_path: str, seed: int | None) -> Scenario:
         raise SystemExit(f"carpsim {command}: {error}") from None
 
 
-def _run(scenario: Scenario, trace: Path | None) -> Outcome:
-    if trace is None:
-        return run_scenario(scenario)
-    with trace.open("w", encoding="ascii", newline="\n") as file:
-        return run_scenario(scenario, Trace(file.write))
+def _run(scenario: Scenario, trace: Path | None, capture: Path | None) -> Outcome:
+    with ExitStack() as files:
+        watchers: list[WorldWatcher] = []
+        if trace is not None:
+            file = files.enter_context(trace.open("w", encoding="ascii", newline="\n"))
+            watchers.append(Trace(file.write))
+        if capture is not None:
+            if find_spec("dpkt") is None:
+                raise SystemExit("carpsim run: captures need dpkt: pip install 'triocarp[sim]'")
+            from carpsim.pcap import Captures  # noqa: PLC0415 - all else does without dpkt
+
+            capture.mkdir(parents=True, exist_ok=True)
+            watchers.append(Captures(capture, files))
+        return run_scenario(scenario, *watchers)
 
 
 def _judge(scenario: Scenario, outcome: Outcome) -> int:
     expected, missed = len(scenario.expectations), outcome.shortfalls
     of_them = f", {len(missed) or 'none'} of them not met" if expected else ""
-    sys.stdout.write(f"\n{count(expected, 'expectation')}{of_them}\n")
+    sys.stdout.write(f"\n{counted(expected, 'expectation')}{of_them}\n")
     for sentence in missed:
         sys.stdout.write(f"    {sentence}\n")
     broken = violated(outcome.verdicts)
     of_them = f", {len(broken) or 'none'} of them violated" if outcome.verdicts else ""
-    sys.stdout.write(f"{count(len(outcome.verdicts), 'check')}{of_them}\n")
+    idle = sum(verdict.held and not verdict.judged for verdict in outcome.verdicts)
+    nothing = f", {idle} with nothing to judge" if idle else ""
+    sys.stdout.write(f"{counted(len(outcome.verdicts), 'check')}{of_them}{nothing}\n")
     for verdict in broken:
         sys.stdout.write(f"    {verdict}\n")
     for verdict in outcome.verdicts:

@@ -1,7 +1,6 @@
 """``carpsim sweep``: one scenario under many settings, with tables, statistics and figures."""
 
 import argparse
-import hashlib
 import os
 import sys
 import time
@@ -13,9 +12,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from carpsim.commands.arguments import count
+from carpsim.counted import counted
 from carpsim.library import find_scenario
+from carpsim.manifest import Manifest, Session
 from carpsim.mistakes import ScenarioError
-from carpsim.sweep import Result, Results, Run, Sweep, SweepError, read_sweep, run_missing
+from carpsim.sweep import Result, Results, Sweep, SweepError, read_sweep, run_missing
 from carpsim.worker import workers
 
 NAME: str = "sweep"
@@ -53,11 +54,12 @@ def run(arguments: argparse.Namespace) -> int:
             raise SystemExit(f"carpsim sweep: {needed} is missing: pip install 'triocarp[sim]'")
     directory: Path = arguments.output
     try:
-        sweep = read_sweep(arguments.sweep, find_scenario)
+        sweep = _read(arguments.sweep)
         runs = tuple(sweep.runs())
+        directory.mkdir(parents=True, exist_ok=True)
+        manifest = Manifest.begin(directory / "manifest.json", sweep)
     except (SweepError, ScenarioError) as error:
         raise SystemExit(f"carpsim sweep: {error}") from None
-    directory.mkdir(parents=True, exist_ok=True)
     results = Results(directory / "runs.jsonl")
     missing = sum(run not in results for run in runs)
     begin = time.monotonic()
@@ -66,28 +68,40 @@ def run(arguments: argparse.Namespace) -> int:
             run_missing(runs, results, executor, _show_progress)
     except ScenarioError as error:
         raise SystemExit(f"carpsim sweep: {arguments.sweep}: {error}") from None
-    _write(sweep, runs, [results[run] for run in runs], directory, run_now=missing, begin=begin)
-    sys.stdout.write(f"\n{len(runs)} runs, {missing} of them now; tables and figures are in {directory}\n")
+    session = Session.here(runs=missing, wall_s=time.monotonic() - begin)
+    _write(sweep, [results[run] for run in runs], directory)
+    manifest.extended(runs, session).write(directory / "manifest.json")
+    sys.stdout.write(
+        f"\n{counted(len(runs), 'run')}, {missing} of them now; tables and figures are in {directory}\n"
+    )
     return 0
 
 
-def _write(
-    sweep: Sweep, runs: Sequence[Run], found: Sequence[Result], directory: Path, *, run_now: int, begin: float
-) -> None:
-    """Write tables, figures and the manifest, and say what came out."""
+def _read(path: Path) -> Sweep:
+    """Return a sweep whose settings have been tried.
+
+    Raises:
+        SweepError: with one line for each mistake.
+        ScenarioError: the scenario cannot be read.
+    """
+    sweep = read_sweep(path, find_scenario)
+    wrong = tuple(sweep.mistakes())
+    if wrong:
+        raise SweepError("\n".join(f"{path}: {mistake}" for mistake in wrong))
+    return sweep
+
+
+def _write(sweep: Sweep, found: Sequence[Result], directory: Path) -> None:
+    """Write tables and figures, and say what came out."""
     # They take half a second to import, and who runs one scenario has no need of them.
     from carpsim.figures import draw_heat_map, draw_outages  # noqa: PLC0415
     from carpsim.summary import summarise  # noqa: PLC0415
-    from carpsim.tables import Manifest, write_tables  # noqa: PLC0415
+    from carpsim.tables import write_tables  # noqa: PLC0415
 
     write_tables(found, directory)
     groups = summarise(found, tuple(sweep.parameters), seed=sweep.seed)
     draw_outages(groups, directory / "outages")
     draw_heat_map(groups, directory / "heat-map")
-    digest = hashlib.sha256("".join(run.key for run in runs).encode()).hexdigest()
-    wall_s = time.monotonic() - begin
-    manifest = Manifest(seed=sweep.seed, digest=digest, runs=len(runs), run_now=run_now, wall_s=wall_s)
-    manifest.write(directory / "manifest.json")
     sys.stdout.write("the longest outage of a run at a client, s: median and 99th percentile [95 % interval]\n")
     for group in groups:
         sys.stdout.write(f"  {group}\n")

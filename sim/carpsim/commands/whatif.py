@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from carpsim.commands.arguments import count, seconds, seed
+from carpsim.counted import counted
 from carpsim.imagined_interfaces import interfaces_for
-from carpsim.outcome import count as plural
 from carpsim.whatif import RUNS_TO_COMPARE, Expectation, Stories, clients_of, peers_like, surely_less, variants
 from carpsim.worker import workers
 from triocarp.core import IPAddress, NodeConfig
@@ -92,7 +92,7 @@ def _refuse_shared_addresses(files: Sequence[Path], configs: Sequence[NodeConfig
 
 
 def _tell_what_to_expect(stories: Stories, configs: Sequence[NodeConfig], runs: int) -> Iterator[Expectation]:
-    head = f"{plural(runs, 'run')} of each, with {plural(len(configs), 'host')}"
+    head = f"{counted(runs, 'run')} of each, with {counted(len(configs), 'host')}"
     sys.stdout.write(f"{head:58}{'outage, s':>18}  two hosts answer  changes\n")
     sys.stdout.write(f"{'':58}{'p50':>9}{'p99':>9}{'runs':>9}{'s':>8}  of state\n")
     for expected in stories.expectations(configs, runs=runs):
@@ -124,7 +124,7 @@ def _tell_what_hurts(stories: Stories, configs: Sequence[NodeConfig], runs: int)
         for before, after in zip(found, other, strict=True)
         if _is_better(before, after)
     ]
-    tried = f"with {plural(runs, 'run')} of each, and the same seeds"
+    tried = f"with {counted(runs, 'run')} of each, and the same seeds"
     if better:
         sys.stdout.write(f"\nwith another setting the median outage would be shorter ({tried}):\n")
         sys.stdout.writelines(better)
@@ -145,7 +145,7 @@ def _verdict(found: Sequence[Expectation], max_outage: float | None, max_two_mas
         if max_outage is not None and expected.percentile(_P99) > max_outage:
             sys.stderr.write(
                 f"carpsim whatif: {expected.story}: in {expected.over(max_outage)} of "
-                f"{plural(expected.runs, 'run')} the outage is over --max-outage {max_outage:g} s, "
+                f"{counted(expected.runs, 'run')} the outage is over --max-outage {max_outage:g} s, "
                 f"up to {max(expected.outages):.2f} s\n"
             )
             status = STATUS_EXCEEDED
