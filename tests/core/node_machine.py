@@ -130,7 +130,7 @@ class NodeMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.watched = Watched.of()
+        self.watched = Watched.of(*self.bases)
         self.offset = WALL
 
     @property

@@ -94,6 +94,21 @@ def test_next_interval_is_the_demoted_one() -> None:
     assert machine.record.leases[where] == 2
 
 
+@pytest.mark.parametrize(
+    ("dialect", "amount", "words"),
+    [
+        (OPENBSD, -5, "preferred by 5: operator (operator) -5; sent as demotion 0"),
+        (OPENBSD, 900, "demoted by 900: operator (operator) 900; sent as demotion 255"),
+        (CARPD, 900, "demoted by 900: operator (operator) 900; sent as advskew 240"),
+    ],
+)
+def test_what_is_told_is_what_others_hear(dialect: Dialect, amount: int, words: str) -> None:
+    """Beside the sum stands what of it goes onto the wire: nobody sees the rest."""
+    machine = speaking(dialect)
+    machine.feed(DemotionRequested(amount=amount))
+    assert machine.reports(Noticed)[-1].detail == words
+
+
 def test_causes_add_up_and_each_takes_away_its_own() -> None:
     """Two checks and the operator count three times; what is told names them all."""
     machine = speaking(OPENBSD)
@@ -104,7 +119,8 @@ def test_causes_add_up_and_each_takes_away_its_own() -> None:
     machine.feed(WELL)
     assert total(machine) == 6
     assert (
-        machine.reports(Noticed)[-1].detail == "demoted by 6: health check failed (disk) 1, operator (operator) 5"
+        machine.reports(Noticed)[-1].detail
+        == "demoted by 6: health check failed (disk) 1, operator (operator) 5; sent as demotion 6"
     )
     machine.feed(HealthChanged(check="disk", healthy=True))
     machine.feed(DemotionRequested(amount=0))

@@ -1,6 +1,5 @@
 """What is not a genuine advertisement for us is dropped, counted once, reported once, and changes nothing."""
 
-import random
 from dataclasses import replace
 from ipaddress import IPv4Address
 
@@ -9,8 +8,6 @@ import pytest
 from triocarp.core import (
     DropReason,
     Event,
-    Node,
-    NodeConfig,
     Notice,
     Noticed,
     PacketDropped,
@@ -183,18 +180,3 @@ def test_takeover_tells_what_was_rejected_in_the_silence() -> None:
     machine.run_until(3 * SECOND)
     (report,) = [report for report in machine.record.reports if isinstance(report, StateChanged)][1:]
     assert report.rejected == ((DropReason.BAD_AUTHENTICATION, 2), (DropReason.BAD_CHECKSUM, 1))
-
-
-def test_node_without_virtual_hosts_drops_everything() -> None:
-    """A node with nothing configured has nothing to do."""
-    node = Node(NodeConfig(virtual_hosts=()), rng=random.Random(1))  # noqa: S311
-    assert node.handle(PEER.advertises(), 0) == (
-        PacketDropped(
-            interface="eth0",
-            reason=DropReason.BAD_INTERFACE,
-            source=PEER.source,
-            destination=GROUP,
-            ttl=255,
-        ),
-    )
-    assert node.deadline is None

@@ -179,5 +179,5 @@ def test_change_of_demotion_is_told_once_for_a_group() -> None:
     done = machine.feed(HealthChanged(check="web", healthy=False))
     assert done == ["notice: DEMOTED", "advertise", "hold", "advertise", "hold"]
     assert machine.explained(Noticed) == [
-        "the host counts as worse than before (demoted by 240: health check failed (web) 240)"
+        "the host counts as worse than before (demoted by 240: health check failed (web) 240; sent as advskew 240)"
     ]

@@ -69,7 +69,7 @@ def refusal(*words: str, first_interface: str | None = "net0") -> SettingsError:
         (("-m", "\n"), r"Invalid address: [\n] (--mcastip: expected an IPv4 address such as 224.0.0.18)"),
         (("-g", "many"), "-g/--garp-timeout 'many': expected a whole number"),
         (("-g", "65536"), "-g/--garp-timeout 65536: expected a number from -65535 to 65535"),
-        (("--prefix-length", "33"), "--prefix-length 33: expected a number from 0 to 32"),
+        (("--prefix-length", "33"), "--prefix-length 33: expected a number from 1 to 32"),
         (("--script-timeout", "0"), "--script-timeout 0: expected a number from 1 to 3600"),
         (("-p", ""), "You must supply a password (-p/--pass: it is empty: expected 1 to 20 bytes)"),
         (

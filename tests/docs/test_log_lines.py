@@ -53,7 +53,7 @@ NOTICE_DETAILS = {
     Notice.HOOK_FAILED: "up hook: /etc/up eth0: exit status 1",
     Notice.SEND_FAILED: "sending a frame through eth0: Network is down",
     Notice.HOLDING_BACK: "1 s",
-    Notice.DEMOTED: "demoted by 240: link lost (eth1) 240",
+    Notice.DEMOTED: "demoted by 240: link lost (eth1) 240; sent as advskew 240",
     Notice.RECOVERED: "not demoted",
     Notice.NO_WALL_CLOCK: "",
     Notice.FLAPPING: "300 s",

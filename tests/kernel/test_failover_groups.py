@@ -92,7 +92,7 @@ def test_a_lost_link_moves_the_whole_group(stage: ConfiguredStage) -> None:
         rf"{INSIDE}@eth0: Switching to state: BACKUP - another virtual host of the failover group .*: link lost"
     )
     site.daemons[one].wait_for_log(
-        r"the host counts as worse than before \(demoted by \d+: link lost \(eth1\) \d+\)"
+        r"the host counts as worse than before \(demoted by \d+: link lost \(eth1\) \d+; sent as advskew 240\)"
     )
     site.daemons[two].wait_for_log(rf"{INSIDE}@eth0: Switching to state: MASTER - the master is leaving")
     assert site.holders[INSIDE].overlap_ns(0, restored) == 0

@@ -25,7 +25,7 @@ def read(system: str, *lines: str) -> str:
     st.integers(1, 254),
     st.integers(0, 254),
     st.lists(
-        st.tuples(st.ip_addresses(v=4), st.integers(0, 32)), min_size=1, max_size=3, unique_by=lambda a: a[0]
+        st.tuples(st.ip_addresses(v=4), st.integers(1, 32)), min_size=1, max_size=3, unique_by=lambda a: a[0]
     ),
     st.sampled_from(["freebsd", "openbsd"]),
 )

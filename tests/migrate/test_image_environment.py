@@ -30,7 +30,7 @@ numbers = st.integers(1, 254).map(str)
 def environments(draw: st.DrawFn) -> dict[str, str]:
     """Draw the variables of a container."""
     choices = {
-        "UCARP_MASKLEN": st.integers(0, 32).map(str),
+        "UCARP_MASKLEN": st.integers(1, 32).map(str),
         "UCARP_VHID": numbers,
         "UCARP_GARP_TIMEOUT": st.integers(0, 9).map(str),
         "UCARP_BROADCAST": st.sampled_from(["0", "1"]),

@@ -39,7 +39,7 @@ def command_lines(draw: st.DrawFn) -> list[str]:
         ("--downscript", texts),
         ("--xparam", texts.filter(lambda text: not re.match(r"-[a-z]*p|--p", text, re.IGNORECASE))),
         ("--facility", st.sampled_from(["none", "daemon", "local7"])),
-        ("--prefix-length", st.integers(0, 32).map(str)),
+        ("--prefix-length", st.integers(1, 32).map(str)),
     ):
         value = draw(st.none() | values)
         words += [] if value is None else [f"{flag}={value}"]

@@ -8,6 +8,7 @@ from typing import Final, final
 
 from triocarp.core.dialect import CARPD, DIALECTS, UCARP, Dialect, SourceMac
 from triocarp.core.family import Family, IPAddress, IPInterface, family_of
+from triocarp.core.field_types import type_problems
 from triocarp.core.flap_damping import FlapDamping
 from triocarp.core.policy_routing import PolicyRouting
 from triocarp.core.problem import ConfigurationError, Problem
@@ -119,7 +120,8 @@ class VirtualHostConfig:
         Raises:
             ConfigurationError: with every problem that was found.
         """
-        problems = tuple(problems_of(self))
+        mistyped = tuple(type_problems(self))
+        problems = mistyped + _further_problems(self, mistyped) if mistyped else tuple(problems_of(self))
         if problems:
             raise ConfigurationError(problems)
 
@@ -213,10 +215,11 @@ class NodeConfig:
         """Check what only shows when the virtual hosts stand side by side.
 
         Raises:
-            ConfigurationError: two virtual hosts with the same VHID on one interface, or with the same address or
-                routing table, or of one failover group that could not go together.
+            ConfigurationError: there is none, or something else; or two virtual hosts with the same VHID on one
+                interface, or with the same address or routing table, or of one failover group that could not go
+                together.
         """
-        problems = tuple(_problems_together([*enumerate(self.virtual_hosts)]))
+        problems = tuple(type_problems(self)) or tuple(_problems_of_all(self.virtual_hosts))
         if problems:
             raise ConfigurationError(problems)
 
@@ -282,6 +285,19 @@ def _partial(draft: Draft, unknown: frozenset[str]) -> VirtualHostConfig:
         if value is not MISSING and each.name not in unknown:
             object.__setattr__(partial, each.name, value)
     return partial
+
+
+def _further_problems(config: VirtualHostConfig, mistyped: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Return what is wrong besides with a virtual host of which some fields are not of their types."""
+    unknown = frozenset(problem.setting.partition("[")[0] for problem in mistyped)
+    known = {each.name: getattr(config, each.name) for each in fields(VirtualHostConfig)}
+    return tuple(_problems_of(Draft(fields=known, unknown=unknown)))
+
+
+def _problems_of_all(virtual_hosts: tuple[VirtualHostConfig, ...]) -> Iterator[Problem]:
+    if not virtual_hosts:
+        yield Problem(setting="virtual_hosts", value="(none)", accepted="at least one VirtualHostConfig")
+    yield from _problems_together([*enumerate(virtual_hosts)])
 
 
 def _path(index: int) -> str:

@@ -45,6 +45,11 @@ from triocarp.core.virtual_host import HostEvent, VirtualHost
 _TOLD_BY_THE_STATE = frozenset({DemotionCause.LINK, DemotionCause.ADDRESS_FAILURE})
 """Causes that a host which is alone in its group tells of by its change of state."""
 
+_FIRST = (Started, StopRequested)
+"""What a node can be told first: whoever is asked to stop before it has started has stopped."""
+
+_MAC_LENGTH = 6
+
 _parse = lru_cache(maxsize=8)(advertisement.parse)
 """Hosts that are simulated together hear the same bytes: the first that does parses them for all."""
 
@@ -119,6 +124,7 @@ class Node:
         # Deadlines with the place of their virtual host; those that no longer hold are passed over.
         self._deadlines: list[tuple[int, int]] = []
         self._now: int | None = None
+        self._started = False
         self._stopping = False
         self._stopped = False
 
@@ -170,15 +176,16 @@ class Node:
         What is due at the same instant is served in the order of the configuration.
 
         Args:
-            event: what happened.
+            event: what happened. `Started` comes first, and once.
             now: when, in nanoseconds from any origin; never less than before.
 
         Raises:
-            ValueError: time runs backwards, or the event names a virtual host or a failover group that the node
-                does not have.
+            TypeError: that is no event, or no instant.
+            ValueError: time runs backwards, the host has not started or starts again, or the event names a virtual
+                host or a failover group that the node does not have, or a MAC that is none. Nothing is changed.
         """
-        if self._now is not None and now < self._now:
-            raise ValueError(f"now {now} is before {self._now}, the instant of the last event")
+        if now.__class__ is not int or self._now is None or now < self._now:
+            self._refuse_unless_first(event, now)
         if isinstance(event, PacketReceived):  # by far the most frequent
             self._now = now
             return self._receive(event, now)
@@ -189,6 +196,8 @@ class Node:
         hosts = tuple(self._concerned(event, now))
         self._now = now
         match event:
+            case Started():
+                self._started = True
             case PacketUnreadable():
                 return self._drop(event, event.reason)
             case ForgedReceived():
@@ -205,13 +214,28 @@ class Node:
                 pass
         return self._tell(hosts, event, now)
 
+    def _refuse_unless_first(self, event: Event, now: int) -> None:
+        """Raise what is wrong with what was told, unless it is that the host starts."""
+        if now.__class__ is not int:
+            raise TypeError(f"now {now!r}: expected nanoseconds, an int")
+        if not isinstance(event, Event):  # pyright: ignore[reportUnnecessaryIsInstance] - not everybody has a checker
+            raise TypeError(_no_event(event))
+        if self._now is not None:
+            raise ValueError(f"now {now} is before {self._now}, the instant of the last event")
+        if not isinstance(event, _FIRST):
+            raise ValueError(f"{event!r} before Started: expected Started() first, then the links")  # noqa: TRY004
+
     def _concerned(self, event: Event, now: int) -> Iterable[VirtualHost]:
         """Return the virtual hosts that an event is about, in the order of the configuration."""
         match event:
+            case Started() if self._started:
+                raise ValueError("Started a second time: expected a new Node for a host that starts again")
             case Started() | StopRequested() | WallClockChanged():
                 return self._in_order
             case TimerExpired():
                 return self._due(now)
+            case LinkChanged(hardware_address=mac) if mac and len(mac) != _MAC_LENGTH:
+                raise ValueError(f"hardware_address {mac!r}: expected the MAC of {event.interface}, 6 bytes")
             case LinkChanged() | AddressChanged():
                 return [host for host in self._in_order if host.config.interface == event.interface]
             case HookFinished() | ForgedReceived():
@@ -220,8 +244,10 @@ class Node:
                 return (self._host(event.effect.interface, event.effect.vhid),)
             case SwitchOverRequested():
                 return [host for group in self._groups_of(event.failover_group) for host in group.members]
-            case _:
+            case PacketUnreadable():
                 return ()
+            case _:
+                raise TypeError(_no_event(event))
 
     def _host(self, interface: str, vhid: int) -> VirtualHost:
         try:
@@ -357,3 +383,8 @@ class Node:
                 ttl=read.ttl if read else None,
             ),
         )
+
+
+def _no_event(told: object) -> str:
+    what = f"the class {told.__name__}" if isinstance(told, type) else repr(told)
+    return f"{what}: expected an event of triocarp.core, such as TimerExpired()"

@@ -219,13 +219,16 @@ class VirtualHost:
         return self._outbox.drain()
 
     def tell_demotion(self, *, is_better: bool) -> tuple[Effect, ...]:
-        """Return the report of what the failover group's demotion is now.
+        """Return the report of what the failover group's demotion is now, and what this host sends of it.
 
         Args:
             is_better: whether the group counts as better than before.
         """
         causes = ", ".join(f"{cause.value} ({of}) {amount}" for cause, of, amount in self._demotion.causes)
-        detail = f"demoted by {self._demotion.total}: {causes}" if causes else "not demoted"
+        total = self._demotion.total
+        sent = f"demotion {self.standing.demotion}" if self._own.uses_byte else f"advskew {self._own.advskew}"
+        by = f"preferred by {-total}" if total < 0 else f"demoted by {total}"
+        detail = f"{by}: {causes}; sent as {sent}" if causes else "not demoted"
         self._outbox.notice(Notice.RECOVERED if is_better else Notice.DEMOTED, detail=detail)
         return self._outbox.drain()
 

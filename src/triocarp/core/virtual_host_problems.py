@@ -171,6 +171,8 @@ def _virtual_addresses(config: "VirtualHostConfig") -> Iterator[Problem]:
         accepted = ""
         if _is_no_host(address.ip):
             accepted = _A_HOST_S
+        elif not address.network.prefixlen:
+            accepted = "a prefix length from 1 on: with 0 everybody would seem to be on the link"
         elif _is_the_networks(address):
             accepted = f"{_A_HOST_S}: it is the network's or the broadcast address of {address.network}"
         elif address.ip in {earlier.ip for earlier in config.addresses[:index]}:

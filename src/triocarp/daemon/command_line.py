@@ -330,7 +330,7 @@ class _Reader:
 
     def _virtual_host(self) -> VirtualHostConfig | None:
         options = self._options
-        prefix_length = self._number("--prefix-length", options.prefix_length, 0, _PREFIX_LENGTH_MAX)
+        prefix_length = self._number("--prefix-length", options.prefix_length, 1, _PREFIX_LENGTH_MAX)
         address = self._address("-a/--addr", options.addr, "192.0.2.1")
         own_scripts = bool(options.upscript or options.downscript)
         try:
