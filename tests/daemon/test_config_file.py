@@ -549,7 +549,7 @@ def test_what_is_not_toml_is_refused(passwords: Path) -> None:
     with pytest.raises(SettingsError, match=r"carpd\.toml: not TOML: Expected"):
         read("[[virtual", passwords)
     (passwords / "latin").write_bytes(b'journal = "\xe4"')
-    with pytest.raises(SettingsError, match="latin: not TOML"):
+    with pytest.raises(SettingsError, match="latin': not a text in UTF-8"):
         config_file.read(passwords / "latin", interfaces)
 
 

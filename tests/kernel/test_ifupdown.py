@@ -102,6 +102,15 @@ def test_the_options_of_a_stanza_become_ucarps(ifupdown: Ifupdown) -> None:
     assert ifupdown.down().returncode == 0
 
 
+def test_a_stanza_that_cannot_be_is_told_at_once(ifupdown: Ifupdown) -> None:
+    """Whoever types ifup reads what is wrong, and gets its status; nothing runs, and nothing is left."""
+    done = ifupdown.up(**{**OPTIONS, "VID": "300"})
+    assert done.returncode == 1
+    assert b"vhid must be between 1 and 255. (-v/--vhid 300: expected a number from 1 to 255)" in done.stderr
+    assert not (ifupdown.run_directory / f"{INTERFACE}.pid").exists()
+    assert ifupdown.down().returncode == 0
+
+
 def test_a_stanza_that_is_not_ours_is_passed_over(ifupdown: Ifupdown) -> None:
     """Without one of the three options, and where Debian's ucarp would start as well."""
     assert ifupdown.up(VID="7", VIP=VIP).returncode == 0

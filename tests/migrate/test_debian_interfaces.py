@@ -96,3 +96,14 @@ def test_what_lacks_an_option_is_told() -> None:
         debian_interfaces.read(STANZA.replace("ucarp-password love", ""))
     with pytest.raises(MigrationError, match="no stanza"):
         debian_interfaces.read("iface lo inet loopback\n")
+
+
+def test_mistakes_are_told_with_their_stanza_and_option() -> None:
+    """Those of all stanzas at once, in the words of interfaces(5)."""
+    second = "iface eth1 inet static\n address 10.1.0.1\n ucarp-vid 300\n ucarp-vip 10.1.0.x\n"
+    with pytest.raises(MigrationError) as caught:
+        read("ucarp-advskew 900", more=second + " ucarp-password love\n")
+    told = caught.value.lines
+    assert "iface eth0: ucarp-advskew 900: expected a number from 0 to 255" in told
+    assert any(line.startswith("iface eth1: ") and "(ucarp-vid 300: expected" in line for line in told)
+    assert any(line.startswith("iface eth1: Invalid address: [10.1.0.x] (ucarp-vip: ") for line in told)

@@ -76,3 +76,53 @@ def test_a_command_that_is_not_understood_is_exit_status_2(capsys: pytest.Captur
     assert not capsys.readouterr().out
     assert main(["migrate", "--help"]) == 0
     assert "usage: carpd migrate" in capsys.readouterr().out
+
+
+def test_a_quoted_command_line_is_read_like_its_words(capsys: pytest.CaptureFixture[str]) -> None:
+    """As ifconfig's is; and what a shell could not read is told without its words."""
+    assert main(["migrate", "ucarp", *UCARP.split()]) == 0
+    first = capsys.readouterr().out
+    assert main(["migrate", "ucarp", f"ucarp {UCARP}"]) == 0
+    assert capsys.readouterr().out == first
+    assert main(["migrate", "ucarp", f"ucarp {UCARP} -x 'open"]) == 1
+    err = capsys.readouterr().err
+    assert "a ucarp command line: No closing quotation: expected words as a shell reads them" in err
+    assert "hunter2" not in err
+
+
+@pytest.mark.parametrize(
+    ("file", "words"),
+    [
+        ("/nonexistent", "'/nonexistent': cannot be read: No such file or directory"),
+        ("/tmp", "'/tmp': cannot be read: Is a directory"),  # noqa: S108 - of any directory
+        ("/dev/zero", "'/dev/zero': cannot be read: expected 1 MiB at most"),
+        ("/bin/true", "'/bin/true': not a text in UTF-8"),
+    ],
+)
+@pytest.mark.parametrize("source", ["debian", "environment"])
+def test_what_is_no_file_of_that_kind_is_told(
+    source: str, file: str, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In one line, and before there is no memory left."""
+    assert main(["migrate", source, file]) == 1
+    err = capsys.readouterr().err
+    assert err.startswith("carpd migrate: ")
+    assert words in err
+
+
+def test_who_reads_the_password_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """The unit's user is not root, whose file it is; and does not see every directory."""
+    words = UCARP.replace("-p hunter2", "-o /etc/carpd/love").split()
+    assert main(["migrate", "ucarp", *words]) == 0
+    assert "#   chgrp carpd /etc/carpd/love && chmod 0640 /etc/carpd/love\n" in capsys.readouterr().out
+    assert main(["migrate", "ucarp", *UCARP.replace("-p hunter2", "-o /root/love").split()]) == 0
+    assert "#   install -D -m 0640 -g carpd /root/love /etc/carpd/love    # and name" in capsys.readouterr().out
+
+
+def test_what_scripts_miss_under_the_unit_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """Their user, and that Debian's own cannot work there."""
+    assert main(["migrate", "ucarp", *UCARP.split(), "-u", "/usr/share/ucarp/vip-up", "-f", "local3"]) == 0
+    out = capsys.readouterr().out
+    assert "our unit runs scripts as the user carpd" in out
+    assert "the scripts in /usr/share/ucarp call ifup and ifdown, which need root" in out
+    assert "--facility local3 adds syslog" in out

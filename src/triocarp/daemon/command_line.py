@@ -42,7 +42,15 @@ _ANNOUNCE_AFTER: Final = (2,)  # ucarp's
 _ANY_PASSWORD: Final = b"placeholder"  # so that one mistake does not hide the others
 
 _NOT_UCARP_S: Final = frozenset(
-    {"--prefix-length", "--script-timeout", "--no-real-time", "--config", "--environment", "--journal"}
+    {
+        "--prefix-length",
+        "--script-timeout",
+        "--no-real-time",
+        "--config",
+        "--environment",
+        "--journal",
+        "--pid-file",
+    }
 )
 """Written in full or not at all, so that every abbreviation goes on to mean ucarp's option: ``--pre``."""
 
@@ -181,6 +189,7 @@ def parser() -> _Parser:
         metavar="NAME",
         help=f"of syslog, or {NO_SYSLOG} (default: {DEFAULT_FACILITY}, but {NO_SYSLOG} with systemd or a file)",
     )
+    add("--pid-file", metavar="FILE", help="keep the process's number in a file, as init scripts want it")
     add("--no-real-time", action="store_true", help="be scheduled as any other program")
     add("--config", metavar="FILE", help="read a configuration file instead of the other options")
     add("--environment", action="store_true", help="read the container image's variables instead")
@@ -220,7 +229,7 @@ def _read_elsewhere(options: argparse.Namespace, interfaces: Callable[[], Interf
     file: str | None = options.config
     origin = "environment" if file is None else "config"
     defaults = vars(parser().read(()))
-    together = {origin, "journal", "no_real_time", "debug", "shutdown", "daemonize", "facility"}
+    together = {origin, "journal", "no_real_time", "debug", "shutdown", "daemonize", "facility", "pid_file"}
     refused = [name for name, value in vars(options).items() if name not in together and value != defaults[name]]
     if refused:
         flags = {action.dest: action.option_strings[-1] for action in parser().actions}
@@ -240,6 +249,7 @@ def _read_elsewhere(options: argparse.Namespace, interfaces: Callable[[], Interf
         real_time=settings.real_time and not options.no_real_time,
         debug=settings.debug or options.debug,
         daemonize=options.daemonize,
+        pid_file=_here(options.pid_file) if options.pid_file else None,
         facility=facility,
         warnings=settings.warnings + warnings,
     )
@@ -312,6 +322,7 @@ class _Reader:
             journal=_here(options.journal) if options.journal else None,
             warnings=tuple(self._warnings),
             daemonize=options.daemonize,
+            pid_file=_here(options.pid_file) if options.pid_file else None,
             facility=facility,
         )
 

@@ -48,6 +48,7 @@ from triocarp.daemon.settings import (
     SettingsError,
     VirtualHostNeeds,
 )
+from triocarp.daemon.text_file import TextFileError, read_text_file
 from triocarp.linux.interface_table import InterfaceTable, read_interfaces
 
 _KEY_OF: Final = {key.field: name for name, key in KEYS.items() if key.field}
@@ -191,10 +192,10 @@ class _File:
 
 def _content(path: Path) -> dict[str, Json]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SettingsError(f"--config {str(path)!r}: cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return tomllib.loads(read_text_file(path))
+    except TextFileError as error:
+        raise SettingsError(f"--config {str(path)!r}: {error}") from None
+    except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{path}: not TOML: {error}") from None
 
 

@@ -35,6 +35,7 @@ from triocarp.daemon.event_log import EventLog, Level
 from triocarp.daemon.health import HealthSocket
 from triocarp.daemon.kernel_host import KernelHost
 from triocarp.daemon.line_writer import LineWriter, Stream
+from triocarp.daemon.pid_file import pid_file
 from triocarp.daemon.rehearsal import rehearse
 from triocarp.daemon.scripts import GRACE_S, ScriptRunner
 from triocarp.daemon.settings import STATUS_START, Settings, SettingsError
@@ -114,6 +115,7 @@ def _start(settings: Settings, runs: Callable[[], None]) -> int:
             with contextlib.ExitStack() as locks:
                 for host in settings.node.virtual_hosts:
                     locks.enter_context(InstanceLock(host.interface, host.vhid))
+                locks.enter_context(pid_file(settings.pid_file))
                 return _run(settings, write, runs)
         except starting.StartError as error:
             lines = error.lines

@@ -142,6 +142,7 @@ class Settings:
         config: the file that has them, its virtual hosts in the order of the node's; None if they are options.
         names: what the operator calls the fields of the virtual host if there is no such file.
         daemonize: run in the background.
+        pid_file: where the process's number is kept; None for nowhere.
         facility: of syslog, ``none`` for no syslog; None if nobody has chosen.
     """
 
@@ -154,6 +155,7 @@ class Settings:
     config: Path | None = None
     names: Mapping[str, str] = field(default_factory=FLAGS.copy)
     daemonize: bool = False
+    pid_file: Path | None = None
     facility: str | None = None
 
     @property

@@ -1,6 +1,7 @@
 """From the stanzas of Debian's interfaces(5) that Debian's package of ucarp reads."""
 
 import ipaddress
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, final
@@ -60,11 +61,26 @@ def read(text: str) -> Migration:
         incomplete = [stanza.name for stanza in stanzas if any(name in stanza.options for name in _NEEDED)]
         of = f"; {', '.join(incomplete)} lacks one of them" if incomplete else ""
         raise MigrationError(f"no stanza has {', '.join(_NEEDED)}{of}")
-    migrations = [_read_stanza(stanza, aliases.get(stanza.name + _ALIAS)) for stanza in wanted]
+    migrations: list[Migration] = []
+    wrong: list[str] = []
+    for stanza in wanted:
+        try:
+            migrations.append(_read_stanza(stanza, aliases.get(stanza.name + _ALIAS)))
+        except MigrationError as error:
+            wrong += (f"iface {stanza.name}: {_in_debians_words(line)}" for line in error.lines)
+    if wrong:
+        raise MigrationError(*wrong)
     differences = dict.fromkeys(difference for migration in migrations for difference in migration.differences)
     return Migration(
         hosts=tuple(host for migration in migrations for host in migration.hosts), differences=tuple(differences)
     )
+
+
+def _in_debians_words(line: str) -> str:
+    """Return what is said of an option with the name that it has in a stanza."""
+    for option, flag in {**_FLAGS, **_SWITCHES, "address": "--srcip"}.items():
+        line = re.sub(rf"(-\w/)?{flag}\b", option, line)
+    return line
 
 
 def _stanzas(text: str) -> list[_Stanza]:

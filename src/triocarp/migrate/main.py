@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from triocarp.daemon.text_file import TextFileError, read_text_file
 from triocarp.migrate import bsd_ifconfig, debian_interfaces, image_environment, toml_text, ucarp_options
 from triocarp.migrate.migration import DIRECTORY, MigratedHost, Migration, MigrationError, name_for
 
@@ -53,7 +54,7 @@ def main(words: Sequence[str]) -> int:
         text = written(readers[words[0]](words[1:]))
     except MigrationError as error:
         lines = error.lines
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError) as error:  # of the kernel, or of standard input
         lines = (str(error),)
     else:
         sys.stdout.write(text)
@@ -64,7 +65,11 @@ def main(words: Sequence[str]) -> int:
 
 
 def _ucarp(words: Sequence[str]) -> Migration:
-    return ucarp_options.read(shlex.split(sys.stdin.read()) if list(words) == ["-"] else words)
+    text = sys.stdin.read() if list(words) == ["-"] else words[0] if len(words) == 1 else None
+    try:
+        return ucarp_options.read(words if text is None else shlex.split(text))
+    except ValueError as error:  # of shlex; the line may hold a password, and is not repeated
+        raise MigrationError(f"a ucarp command line: {error}: expected words as a shell reads them") from None
 
 
 def _debian(words: Sequence[str]) -> Migration:
@@ -90,7 +95,12 @@ def _bsd(system: str, words: Sequence[str]) -> Migration:
 
 
 def _content(name: str) -> str:
-    return sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
+    if name == "-":
+        return sys.stdin.read()
+    try:
+        return read_text_file(Path(name))
+    except TextFileError as error:
+        raise MigrationError(f"{name!r}: {error}") from None
 
 
 def written(migration: Migration) -> str:
@@ -129,6 +139,17 @@ def _comments(migration: Migration) -> Iterator[str]:
 
 
 def _passwords(hosts: Sequence[MigratedHost]) -> Iterator[str]:
+    there = dict.fromkeys(host.password_file for host in hosts if not host.password_origin)
+    if there:
+        yield ""
+        yield "Our unit's user is carpd, who must be able to read the password:"
+    for file in there:
+        quoted = shlex.quote(str(file))
+        if file.is_relative_to(DIRECTORY):
+            yield f"  chgrp carpd {quoted} && chmod 0640 {quoted}"
+        else:
+            copy = DIRECTORY / file.name
+            yield f"  install -D -m 0640 -g carpd {quoted} {shlex.quote(str(copy))}    # and name that one below"
     moved = [host for host in hosts if host.password_origin]
     if moved:
         yield ""

@@ -8,6 +8,7 @@ from typing import Final
 from triocarp.daemon import command_line, starting
 from triocarp.daemon.password_file import PasswordError, read_password
 from triocarp.daemon.settings import Settings, SettingsError
+from triocarp.daemon.syslog_stream import DEFAULT_FACILITY
 from triocarp.migrate.migration import (
     PLACEHOLDER,
     MigratedHost,
@@ -19,6 +20,7 @@ from triocarp.migrate.migration import (
 
 _OURS: Final = ("config", "environment", "journal")
 _PASSWORD_WARNING: Final = "the password on the command line"  # noqa: S105 - a sentence's beginning
+_DEBIANS: Final = Path("/usr/share/ucarp")
 _BESIDE_A_FILE: Final = ("daemonize", "facility")
 
 
@@ -50,7 +52,8 @@ def read(
     path = Path(options.passfile) if options.passfile else password_file_for(host.interface, host.vhid)
     if options.passfile is None:
         passable_password(host.password, "-p/--pass")
-    printed = {**vars(options), "password": None, "passfile": str(path), "interface": host.interface}
+    printed = {**vars(options), "password": None, "passfile": str(path.absolute()), "interface": host.interface}
+    printed |= {name: str(Path(printed[name]).absolute()) for name in ("upscript", "downscript") if printed[name]}
     migrated = MigratedHost(
         config=host,
         password_file=path.absolute(),
@@ -104,13 +107,31 @@ def _differences(options: argparse.Namespace, settings: Settings, host: Migrated
         f"a backup takes over {config.dead_time / 1e9:g} s after the last advertisement; "
         "ucarp does up to one interval later"
     )
+    found += _what_scripts_miss(host)
     if options.daemonize:
         found.append("-B is not needed under systemd, and stands on the command line if you want it")
     if options.facility is None or options.facility.lower() != "none":
+        facility = settings.facility or DEFAULT_FACILITY
         found.append(
-            "with a configuration file the log goes to standard error alone; --facility daemon adds syslog"
+            f"with a configuration file the log goes to standard error alone; --facility {facility} adds syslog"
         )
     return tuple(found)
+
+
+def _what_scripts_miss(host: MigratedHost) -> list[str]:
+    if not host.scripts:
+        return []
+    sandbox = (
+        "our unit runs scripts as the user carpd, with CAP_NET_ADMIN and CAP_NET_RAW alone, a file system to read "
+        "only, and without /home, /root and others' /tmp; ucarp ran them as root"
+    )
+    found = [sandbox]
+    if any(script.path.is_relative_to(_DEBIANS) for script in host.scripts.values()):
+        found.append(
+            f"the scripts in {_DEBIANS} call ifup and ifdown, which need root: under our unit leave up_script and "
+            "down_script out, and carpd holds the address itself"
+        )
+    return found
 
 
 def _whose_address_it_is(host: MigratedHost) -> str:
