@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from triocarp.daemon import command_line, starting
 from triocarp.daemon.password_file import PasswordError, read_password
@@ -52,8 +52,9 @@ def read(
     path = Path(options.passfile) if options.passfile else password_file_for(host.interface, host.vhid)
     if options.passfile is None:
         passable_password(host.password, "-p/--pass")
-    printed = {**vars(options), "password": None, "passfile": str(path.absolute()), "interface": host.interface}
-    printed |= {name: str(Path(printed[name]).absolute()) for name in ("upscript", "downscript") if printed[name]}
+    told: dict[str, Any] = vars(options)
+    printed = {**told, "password": None, "passfile": str(path.absolute()), "interface": host.interface}
+    printed |= {name: str(Path(told[name]).absolute()) for name in ("upscript", "downscript") if told[name]}
     migrated = MigratedHost(
         config=host,
         password_file=path.absolute(),
