@@ -279,3 +279,15 @@ def test_demoted_host_does_not_flap(
         assert machine.run_for(interval) == []
         assert machine.feed(peer.advertises()) == []
     assert "BACKUP -> MASTER: master timed out" in machine.run_for(4 * interval)
+
+
+@pytest.mark.parametrize(("ends_in_time", "is_said"), [(False, ["advertise"]), (True, [])])
+def test_last_word_is_not_said_by_who_has_become_better(ends_in_time: bool, is_said: list[str]) -> None:
+    """A demotion that ends while the down script runs: the last word would make the new master yield to nobody."""
+    machine = Machine.master(replace(PLAIN, advskew=100, down_hook=True))
+    machine.feed(SICK, after=SECOND)
+    winner = Peer(advskew=120)
+    assert machine.feed(winner.advertises())[-2:] == ["release", "run down"]
+    if ends_in_time:
+        machine.feed(WELL, after=1)
+    assert machine.end_hook(after=1) == is_said

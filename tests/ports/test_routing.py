@@ -81,6 +81,20 @@ def test_priority_of_the_system(world: World, of: Addressing) -> None:
     assert world.routing() == set()
 
 
+def test_priority_of_the_system_is_kept(world: World, of: Addressing) -> None:
+    """However often somebody takes the address off and it is put back: there is one rule, and none in the end."""
+    world.route(replace(ROUTING, priority=None), of.vip)
+    for _ in range(3):
+        world.addresses.hold(INTERFACE, (of.vip,), LEASE_S)
+        world.somebody_removes(of.vip)
+        assert len(world.changes()) == 1
+    world.addresses.hold(INTERFACE, (of.vip,), LEASE_S)
+    assert world.routing() == routed(of, priority="")
+
+    world.addresses.release(INTERFACE, (of.vip,))
+    assert world.routing() == set()
+
+
 def test_prefix_length_of_the_network(world: World) -> None:
     """A /32 has a connected route of the length that is configured: no other host's route is in its way."""
     alone = IPv4Interface("10.0.0.100/32")

@@ -44,6 +44,7 @@ class Mastership:
         "_damper",
         "_demotion",
         "_hooks",
+        "_left_as",
         "_listening",
         "_outbox",
         "_own",
@@ -77,6 +78,7 @@ class Mastership:
         self._state = State.INIT
         self._advertised_at = 0
         self._advertised = Standing(0, 0)
+        self._left_as = Standing(0, 0)
         self.parting: Saying | None = None
         self.neutral = parts.config.neutral
         self.stopping = False
@@ -203,6 +205,7 @@ class Mastership:
         self._send_errors.leave()
         self._watch.leave(peer, now)
         self.parting = parting
+        self._left_as = self._own.standing
         if self._state is State.BACKUP:
             self._listening.begin(now, peer)
         self._addresses.release(now)
@@ -231,7 +234,10 @@ class Mastership:
         if self.parting is None or self._hooks.settled is not Hook.DOWN or self._addresses.releasing:
             return
         parting, self.parting = self.parting, None
-        self._say(parting, now)
+        if parting is Saying.GOODBYE or self._own.standing >= self._left_as:
+            self._say(parting, now)
+        # Else a down hook took so long that a demotion has ended meanwhile: as the better one that we are again,
+        # we would make the master yield, and nobody would be master until it has missed us for its dead time.
 
     def finish_hook(self, event: HookFinished, now: int) -> None:
         """Take note that a hook has ended, and do what waited for it.

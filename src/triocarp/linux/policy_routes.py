@@ -180,8 +180,11 @@ class PolicyRoutes:
             self._sweep_once(requests)
             self._remove(requests.unclaimed)
         # A rule that is there is as good as ours, whose ever it is. If it is another's, it stays.
-        self._add(requests.rule if new else self._rule_again(requests))
-        if new and requests.priority is None:
+        if not self._add(self._rule_again(requests)) and new:
+            # The address went, and not what led to it; of IPv6 routes the kernel has taken out their source.
+            self.sweep(requests.address, requests.table)
+            self._add(self._rule_again(requests))
+        if new and requests.priority is None and requests.address not in self._chosen:
             self._fix_priority(requests)
         for route in requests.routes:
             if not self._add(route) and new and not self._has(requests, route):
