@@ -2,7 +2,7 @@
 
 import os
 from dataclasses import replace
-from ipaddress import IPv4Address, IPv4Interface, IPv6Address
+from ipaddress import IPv4Address, IPv4Interface, IPv6Address, ip_address
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,7 +10,13 @@ import pytest
 
 from triocarp.core import CARPD, Link, NodeConfig, Transport, VirtualHostConfig
 from triocarp.daemon.settings import Settings
-from triocarp.daemon.starting import borrowed_sources, interface_obstacles, unreachable_peers, why_not_writable
+from triocarp.daemon.starting import (
+    borrowed_sources,
+    interface_obstacles,
+    unreachable_gateways,
+    unreachable_peers,
+    why_not_writable,
+)
 from triocarp.linux.interface_table import InterfaceTable
 from triocarp.linux.rtnetlink_messages import AddressReport, LinkReport
 
@@ -134,6 +140,46 @@ def test_a_peer_that_seems_to_be_behind_a_router_is_told(table: InterfaceTable) 
     routed = replace(unicast, routed_peers=True)
     assert unreachable_peers(settings_of(routed, config=Path("f.toml")), table) == ()
     assert unreachable_peers(settings_of(virtual_host()), table) == ()
+
+
+def routed(gateway: str, prefix_length: int | None = None) -> Settings:
+    """Return settings of a virtual host that has a routing table with a gateway."""
+    table_of_its_own = replace(
+        virtual_host(),
+        dialect=CARPD,
+        routing_table=100,
+        routing_prefix_length=prefix_length,
+        gateways=(ip_address(gateway),),
+    )
+    return settings_of(table_of_its_own, config=Path("f.toml"))
+
+
+def test_a_gateway_that_no_network_reaches_is_told(table: InterfaceTable) -> None:
+    """With the key, the value, and what would be right. A later route may lead to it, so it is no error."""
+    assert unreachable_gateways(routed("10.9.9.9"), table) == (
+        (
+            "f.toml: virtual_host[0].gateways: 10.9.9.9 is in no network that table 100 or eth0 reaches "
+            "(10.0.0.0/24, 10.1.0.0/16): without a route to it this host does not become master; expected a router in "
+            "one of them, or a routing_prefix_length that covers it"
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("gateway", "prefix_length"), [("10.0.0.254", None), ("10.1.0.254", None), ("10.9.9.9", 8)]
+)
+def test_a_gateway_in_a_network_of_the_table_or_the_interface_is_within_reach(
+    table: InterfaceTable, gateway: str, prefix_length: int | None
+) -> None:
+    """The kernel looks into both."""
+    assert unreachable_gateways(routed(gateway, prefix_length), table) == ()
+
+
+def test_a_left_behind_virtual_address_does_not_bring_a_gateway_within_reach(table: InterfaceTable) -> None:
+    """Carpd takes it off, and its network with it."""
+    left = IPv4Interface("10.0.0.100/8")
+    table.apply(AddressReport(index=2, address=left, present=True, port_id=0, number=0))
+    assert unreachable_gateways(routed("10.9.9.9"), table)
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,11 @@ def test_a_sound_host_has_nothing_to_mend() -> None:
         ({}, {"table": table({"eth0": ["10.0.0.9/24"]})}, "10.0.0.1 is not an address of eth0"),
         ({}, {"interfaces": interface(link=Link.NO_CARRIER)}, "it has no link: no carrier"),
         (UNICAST | {"peers": (IPv4Address("192.0.2.2"),)}, {}, "is in no network of eth0"),
+        (
+            {"routing_table": 5, "gateways": (IPv4Address("10.9.9.9"),)},
+            {},
+            "10.9.9.9 is in no network that table 5",
+        ),
         ({}, {"missing": (Capability.CAP_NET_RAW,)}, "missing CAP_NET_RAW"),
         ({}, {"heard": (packet(password=b"hate"),)}, "signed with another password"),
         ({}, {"heard": (packet(payload=vrrp(7)),)}, "10.0.0.2 speaks VRRP with the number 7"),

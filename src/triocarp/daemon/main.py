@@ -18,6 +18,7 @@ import trio
 
 from triocarp.core import (
     Node,
+    PolicyRouting,
     PortError,
     Ports,
     Runner,
@@ -345,4 +346,10 @@ def _describe(host: VirtualHostConfig) -> str:
     return (
         f"ready: {addresses} {manner}, VHID {host.vhid}, from {sources} to {destinations}, "
         f"advertisements every {host.interval / 1e9:.3f} s, takeover after {host.dead_time / 1e9:.3f} s{first}"
+        f"{'' if host.routing is None else _describe_routing(host.routing)}"
     )
+
+
+def _describe_routing(routing: PolicyRouting) -> str:
+    through = " and ".join(map(str, routing.gateways))
+    return f", routed by table {routing.table}" + (f" through {through}" if through else "")

@@ -59,7 +59,11 @@ def check(settings: Settings) -> tuple[str, ...]:
     lines += obstacles(settings.needs, table)
     if lines:
         raise StartError(*lines)
-    return (*borrowed_sources(settings, table), *unreachable_peers(settings, table))
+    return (
+        *borrowed_sources(settings, table),
+        *unreachable_peers(settings, table),
+        *unreachable_gateways(settings, table),
+    )
 
 
 def every_mistake(error: SettingsError) -> tuple[str, ...]:
@@ -164,6 +168,45 @@ def unreachable_peers(settings: Settings, table: InterfaceTable) -> tuple[str, .
         for index, host in enumerate(settings.node.virtual_hosts)
         for warning in _beyond_the_segment(host, functools.partial(settings.place_of, index), table)
     )
+
+
+def unreachable_gateways(settings: Settings, table: InterfaceTable) -> tuple[str, ...]:
+    """Return a warning for each gateway of a routing table to which the kernel will hardly find the way.
+
+    It is no mistake for sure: a route that somebody sets later may say that the gateway is on the segment. And the
+    image ``kubernetize/ucarp`` goes on without the route, so a container must start with it.
+
+    Args:
+        settings: what shall run.
+        table: the interfaces and addresses of this host.
+    """
+    return tuple(
+        warning
+        for index, host in enumerate(settings.node.virtual_hosts)
+        for warning in _off_the_segment(host, functools.partial(settings.place_of, index), table)
+    )
+
+
+def _off_the_segment(
+    host: VirtualHostConfig, place_of: Callable[[str], str], table: InterfaceTable
+) -> Iterator[str]:
+    if host.routing is None:
+        return
+    virtual = {address.ip for address in host.addresses}
+    own = [address.network for address in table.addresses_of(host.interface) if address.ip not in virtual]
+    connected = [network for address in host.addresses if (network := host.routing.connected(address)) is not None]
+    networks = list(dict.fromkeys([*connected, *own]))
+    for gateway in host.routing.gateways:
+        if gateway.is_link_local or any(gateway in network for network in networks):
+            continue
+        reached = ", ".join(str(network) for network in networks if network.version == gateway.version) or "none"
+        length = place_of("routing_prefix_length").rpartition(".")[2].rstrip(":")
+        longer = f", or a {length} that covers it" if isinstance(gateway, IPv4Address) else ""
+        yield (
+            f"{place_of('gateways')} {gateway} is in no network that table {host.routing.table} or "
+            f"{host.interface} reaches ({reached}): without a route to it this host does not become master; "
+            f"expected a router in one of them{longer}"
+        )
 
 
 def _obstacles(host: VirtualHostNeeds, table: InterfaceTable, as_ucarp: bool) -> Iterator[str]:

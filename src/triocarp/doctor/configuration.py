@@ -34,6 +34,9 @@ def check(settings: Settings, facts: Facts) -> Iterator[Finding]:
         )
     for line in starting.unreachable_peers(settings, facts.table):
         yield Finding(check=_CHECK, verdict=Verdict.MEND, found=line, mend="set routed_peers, or correct the peer")
+    for line in starting.unreachable_gateways(settings, facts.table):
+        mend = "correct the gateway, or the prefix length of the connected route in the table"
+        yield Finding(check="gateway", verdict=Verdict.MEND, found=line, mend=mend)
     for name, interface in facts.interfaces.items():
         if interface.link is Link.UP:
             yield Finding(check=_CHECK, about=name, verdict=Verdict.FINE, found="it is up and has carrier")
