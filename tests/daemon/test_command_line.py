@@ -274,3 +274,22 @@ def test_options_that_ucarp_lacks_are_not_abbreviated() -> None:
     """They do not make an abbreviation ambiguous that ucarp understands."""
     error = refusal(*NEEDED, "--prefix=24")
     assert error.lines == ("option --prefix not recognized; carpd --help lists the options",)
+
+
+def test_words_that_belong_to_no_option_are_warned_about(tmp_path: Path) -> None:
+    """Ucarp ignores them, so they are no mistake; and they are not repeated, for one may be the password."""
+    for words in (("hunter2",), ("--", "-x", "hunter2")):
+        *_, warning = settings(*NEEDED, *words).warnings
+        assert "to no option: without effect, as for ucarp" in warning
+        assert warning.startswith("a word that belongs" if len(words) == 1 else "2 words that belong")
+        assert "hunter2" not in warning
+    assert not [warning for warning in settings(*NEEDED).warnings if "no option" in warning]
+    file = tmp_path / "carpd.toml"
+    (tmp_path / "password").write_bytes(b"love")
+    file.write_text(
+        f'[[virtual_host]]\ninterface = "eth0"\nsource = "10.0.0.1"\nvhid = 7\naddresses = ["10.0.0.100/24"]\n'
+        f'password_file = "{tmp_path}/password"\n',
+        encoding="utf-8",
+    )
+    *_, warning = settings("--config", str(file), "more.toml").warnings
+    assert warning.startswith("a word that belongs to no option")

@@ -230,6 +230,12 @@ def test_each_mistake(variable: str) -> None:
     assert [line.split()[0] for line in refused.lines] == [variable]
 
 
+def test_a_prefix_length_of_no_bits_is_the_mistake_of_its_own_variable() -> None:
+    """The address itself is right."""
+    (line,) = refusal({**LEAST, "UCARP_MASKLEN": "0"}).lines
+    assert line == "UCARP_MASKLEN 0: expected a number from 1 to 32"
+
+
 def test_problems_of_lists() -> None:
     """A problem with a further address is one of the variable that has it."""
     assert refusal({**LEAST, "CARPD_ADDRESSES": "10.0.0.100/24"}).lines[0].startswith("CARPD_ADDRESSES 10.0.0.100")

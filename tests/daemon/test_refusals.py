@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from triocarp.daemon.command_line import read
+from triocarp.daemon.command_line import HelpRequested, read
 from triocarp.daemon.settings import STATUS_SETTINGS, SettingsError
 
 NEEDED = ("-i", "eth0", "-s", "10.0.0.5", "-v", "7", "-a", "10.0.0.100", "-p", "secret")
@@ -218,7 +218,7 @@ def test_whatever_is_typed_there_are_settings_or_lines(line: tuple[str, list[str
     secret, words = line
     try:
         found = read(words, first_interface=lambda: None)
-    except SystemExit:  # the bytes asked for help
+    except HelpRequested:
         return
     except SettingsError as error:
         told = error.lines

@@ -159,8 +159,8 @@ def test_a_gateway_that_no_network_reaches_is_told(table: InterfaceTable) -> Non
     assert unreachable_gateways(routed("10.9.9.9"), table) == (
         (
             "f.toml: virtual_host[0].gateways: 10.9.9.9 is in no network that table 100 or eth0 reaches "
-            "(10.0.0.0/24, 10.1.0.0/16): without a route to it this host does not become master; expected a router in "
-            "one of them, or a routing_prefix_length that covers it"
+            "(10.0.0.0/24, 10.1.0.0/16): without a route to it this host does not become master; expected a "
+            "router in one of them, or a routing_prefix_length that covers it"
         ),
     )
 

@@ -102,8 +102,9 @@ def test_a_command_that_is_not_understood_is_exit_status_2(
 
 def test_it_is_carpds_word(capsys: pytest.CaptureFixture[str]) -> None:
     """`carpd doctor --help` tells the usage."""
-    assert carpd.main(["doctor", "--help"]) == 0
-    assert "usage: carpd doctor" in capsys.readouterr().out
+    for words in (["--help"], [*FLAGS, "--help"]):
+        assert carpd.main(["doctor", *words]) == 0
+        assert "usage: carpd doctor" in capsys.readouterr().out
 
 
 def test_daemons_are_known_by_their_locks() -> None:

@@ -78,6 +78,44 @@ def test_a_command_that_is_not_understood_is_exit_status_2(capsys: pytest.Captur
     assert "usage: carpd migrate" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ["freebsd", "--interfce", "eth0", "ifconfig em0 vhid 1 10.0.0.100/24"],
+            "freebsd: there is no option --interfce",
+        ),
+        (["openbsd", "--pass=hunter2"], "openbsd: there is no option --pass"),
+        (["openbsd", "--interface"], "openbsd: --interface: expected a name behind it"),
+        (["debian", "--file"], "debian: there is no option --file"),
+        (["debian", "one", "two"], "debian: expected one file at most"),
+        (["environment", "-x"], "environment: there is no option -x"),
+    ],
+)
+def test_a_mistyped_option_is_exit_status_2(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is neither a file nor a line to be read, and its value is not repeated."""
+    assert main(["migrate", *words]) == 2
+    out, err = capsys.readouterr()
+    assert not out
+    assert err.startswith(f"carpd migrate {said}\nusage: carpd migrate")
+    assert "hunter2" not in err
+
+
+@pytest.mark.parametrize("source", ["ucarp", "debian", "environment", "freebsd", "openbsd"])
+def test_help_is_there_for_each_source(source: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is the same for all."""
+    assert main(["migrate", source, "--help"]) == 0
+    assert capsys.readouterr().out.startswith("usage: carpd migrate")
+
+
+def test_the_name_of_the_interface_may_stand_behind_an_equals_sign(capsys: pytest.CaptureFixture[str]) -> None:
+    """As that of any long option."""
+    assert main(["migrate", "freebsd", "--interface=eth0", "ifconfig em0 vhid 1 10.0.0.100/24"]) == 0
+    assert 'interface = "eth0"' in capsys.readouterr().out
+
+
 def test_a_quoted_command_line_is_read_like_its_words(capsys: pytest.CaptureFixture[str]) -> None:
     """As ifconfig's is; and what a shell could not read is told without its words."""
     assert main(["migrate", "ucarp", *UCARP.split()]) == 0

@@ -78,6 +78,11 @@ _REPLACED: Final = {"password": "passfile", "passfile": "password"}
 
 
 @final
+class HelpRequested(Exception):  # noqa: N818 - a wish, not a mistake
+    """Raised where an option asks for help instead."""
+
+
+@final
 class _Parser(argparse.ArgumentParser):
     """argparse writes the help, and getopt reads the command line.
 
@@ -103,15 +108,15 @@ class _Parser(argparse.ArgumentParser):
             else:
                 short += name[1:] + ":" * takes_value
         try:
-            found, _ = getopt.gnu_getopt(argv, short, long)  # further words are ignored, as ucarp ignores them
+            found, further = getopt.gnu_getopt(argv, short, long)
         except getopt.GetoptError as error:
             raise SettingsError(f"{_without_value(error)}; {program()} --help lists the options") from None
         options = argparse.Namespace(**{action.dest: action.default for action in actions.values()})
+        options.ignored = len(further)  # never the words: ``-p$UNSET SECRET``
         for name, value in found:
             action = actions[name]
             if action.dest == "help":
-                self.print_help()
-                self.exit()
+                raise HelpRequested
             if action.dest != "password" and _PASSWORD_OPTION.match(value):
                 # ``--srcip $UNSET --pass=SECRET``: the value would be repeated in a mistake, or given to a script.
                 raise SettingsError(f"option {name} requires argument; {program()} --help lists the options")
@@ -213,12 +218,21 @@ def read(
 
     Raises:
         SettingsError: with a line for every mistake that was found.
-        SystemExit: help was asked for, and has been printed.
+        HelpRequested: by an option.
     """
     options = parser().read(argv)
     if options.config is not None or options.environment:
-        return _read_elsewhere(options, interfaces)
-    return _Reader(options, first_interface).settings()
+        settings = _read_elsewhere(options, interfaces)
+    else:
+        settings = _Reader(options, first_interface).settings()
+    return replace(settings, warnings=settings.warnings + _ignored(options.ignored))
+
+
+def _ignored(count: int) -> tuple[str, ...]:
+    if not count:
+        return ()
+    words = "a word that belongs" if count == 1 else f"{count} words that belong"
+    return (f"{words} to no option: without effect, as for ucarp",)
 
 
 def _read_elsewhere(options: argparse.Namespace, interfaces: Callable[[], InterfaceTable]) -> Settings:
@@ -229,7 +243,17 @@ def _read_elsewhere(options: argparse.Namespace, interfaces: Callable[[], Interf
     file: str | None = options.config
     origin = "environment" if file is None else "config"
     defaults = vars(parser().read(()))
-    together = {origin, "journal", "no_real_time", "debug", "shutdown", "daemonize", "facility", "pid_file"}
+    together = {
+        origin,
+        "ignored",
+        "journal",
+        "no_real_time",
+        "debug",
+        "shutdown",
+        "daemonize",
+        "facility",
+        "pid_file",
+    }
     refused = [name for name, value in vars(options).items() if name not in together and value != defaults[name]]
     if refused:
         flags = {action.dest: action.option_strings[-1] for action in parser().actions}

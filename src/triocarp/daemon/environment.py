@@ -197,7 +197,7 @@ class _Reader:
 
     def _read_addresses(self) -> None:
         addresses: list[IPInterface] = []
-        length = self._number_of("UCARP_MASKLEN", _PREFIX_LENGTH_MAX, most=_PREFIX_LENGTH_MAX)
+        length = self._number_of("UCARP_MASKLEN", _PREFIX_LENGTH_MAX, least=1, most=_PREFIX_LENGTH_MAX)
         text = self._environ.get("UCARP_ADDR")
         if text is not None:
             try:

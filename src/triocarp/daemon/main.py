@@ -29,7 +29,7 @@ from triocarp.core import (
     VirtualHostConfig,
 )
 from triocarp.core.timing import SECOND
-from triocarp.daemon import command_line, starting
+from triocarp.daemon import command_line, standard_streams, starting
 from triocarp.daemon.background import run_in_background
 from triocarp.daemon.driver import Driver
 from triocarp.daemon.event_log import EventLog, Level
@@ -72,17 +72,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     Args:
         argv: without the program's name; the process's own if None.
     """
-    _open_missing_streams()
+    standard_streams.open_missing()
     words = sys.argv[1:] if argv is None else argv
     if not words:
-        command_line.parser().print_help()
-        return 0
+        return standard_streams.print_with(command_line.program(), _help)
     if words[0] in TOOLS:
         return _run_tool(words[0], words[1:])
     try:
         settings = command_line.read(words, first_interface=starting.first_interface)
     except SettingsError as error:
         return _refuse(starting.every_mistake(error), error.status)
+    except command_line.HelpRequested:
+        return standard_streams.print_with(command_line.program(), _help)
     except OSError as error:
         return _refuse((str(error),), STATUS_START)
     if settings.daemonize:
@@ -93,8 +94,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run_tool(name: str, words: Sequence[str]) -> int:
     """Run what is no daemon, and return its exit status. Each is loaded when it is asked for, and not before."""
     module = importlib.import_module(f"triocarp.{name}.main")
-    status: int = module.main(words)
-    return status
+    main_of_tool: Callable[[Sequence[str]], int] = module.main
+    return standard_streams.print_with(f"{command_line.program()} {name}", lambda: main_of_tool(words))
+
+
+def _help() -> int:
+    sys.stdout.write(command_line.parser().format_help())
+    return 0
 
 
 def _refuse(lines: Sequence[str], status: int) -> int:
@@ -197,19 +203,6 @@ def _give_up(settings: Settings, log: EventLog, text: str, status: int) -> int:
     log.line(Level.ERROR, text)
     # Who waits for a daemon to run reads no log.
     return _refuse((text,), status) if settings.daemonize else status
-
-
-def _open_missing_streams() -> None:
-    """Open `/dev/null` for each standard stream that we were started without.
-
-    Otherwise a socket of ours would take its place, and scripts would inherit that.
-    """
-    for descriptor in range(3):
-        try:
-            os.fstat(descriptor)
-        except OSError:
-            # What is opened gets the least free number, which is this one.
-            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # noqa: FBT003 - it has no name
 
 
 def _unbuffered_stderr() -> TextIO:

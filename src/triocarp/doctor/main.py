@@ -63,12 +63,15 @@ def main(words: Sequence[str], *, gather_facts: Callable[..., Facts] = gather) -
         words: what stands behind ``doctor``.
         gather_facts: gathers the facts about the host.
     """
-    if not words or words[0] in {"-h", "--help"}:
-        print(_USAGE, end="", file=sys.stdout if words else sys.stderr)
-        return 0 if words else STATUS_USAGE
+    if not words:
+        sys.stderr.write(_USAGE)
+        return STATUS_USAGE
     try:
         as_json, listen_s, rest = _own_options(words)
         command_line.parser().read(rest)
+    except command_line.HelpRequested:
+        sys.stdout.write(_USAGE)
+        return 0
     except (SettingsError, ValueError) as error:
         print(f"carpd doctor: {error}", file=sys.stderr)  # noqa: T201 - what the command is for
         return STATUS_USAGE

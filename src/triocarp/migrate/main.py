@@ -8,8 +8,9 @@ import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, final
 
+from triocarp.daemon.command_line import HelpRequested
 from triocarp.daemon.text_file import TextFileError, read_text_file
 from triocarp.migrate import bsd_ifconfig, debian_interfaces, image_environment, toml_text, ucarp_options
 from triocarp.migrate.migration import DIRECTORY, MigratedHost, Migration, MigrationError, name_for
@@ -30,7 +31,13 @@ usage: carpd migrate ucarp OPTIONS...             a ucarp command line, or - to 
 Prints a configuration file for carpd, with what will differ as comments. Changes nothing, prints no password.
 - for FILE or LINE reads standard input, so that no password stands on a command line.
 """
+_HELP: Final = frozenset({"-h", "--help"})
 _INTERFACES: Final = "/etc/network/interfaces"
+
+
+@final
+class _UsageError(Exception):
+    """Raised for a command that was not understood."""
 
 
 def main(words: Sequence[str]) -> int:
@@ -47,11 +54,17 @@ def main(words: Sequence[str]) -> int:
         "openbsd": lambda rest: _bsd("openbsd", rest),
     }
     if not words or words[0] not in readers:
-        asked = bool(words) and words[0] in {"-h", "--help"}
-        print(_USAGE, end="", file=sys.stdout if asked else sys.stderr)
+        asked = bool(words) and words[0] in _HELP
+        (sys.stdout if asked else sys.stderr).write(_USAGE)
         return 0 if asked else STATUS_USAGE
     try:
         text = written(readers[words[0]](words[1:]))
+    except HelpRequested:
+        sys.stdout.write(_USAGE)
+        return 0
+    except _UsageError as error:
+        sys.stderr.write(f"carpd migrate {words[0]}: {error}\n{_USAGE}")
+        return STATUS_USAGE
     except MigrationError as error:
         lines = error.lines
     except (OSError, UnicodeDecodeError) as error:  # of the kernel, or of standard input
@@ -73,17 +86,37 @@ def _ucarp(words: Sequence[str]) -> Migration:
 
 
 def _debian(words: Sequence[str]) -> Migration:
-    return debian_interfaces.read(_content(words[0] if words else _INTERFACES))
+    return debian_interfaces.read(_content(_file(words) or _INTERFACES))
 
 
 def _environment(words: Sequence[str]) -> Migration:
-    return image_environment.read(image_environment.variables_of(_content(words[0])) if words else os.environ)
+    file = _file(words)
+    return image_environment.read(os.environ if file is None else image_environment.variables_of(_content(file)))
+
+
+def _file(words: Sequence[str]) -> str | None:
+    """Return the only word, which is a file; None if there is no word."""
+    if len(words) > 1:
+        raise _UsageError("expected one file at most")
+    if words and words[0] != "-" and words[0].startswith("-"):
+        raise _no_option(words[0])
+    return words[0] if words else None
+
+
+def _no_option(word: str) -> HelpRequested | _UsageError:
+    """Return what to raise for an option that is not ours; its value may be a password."""
+    return HelpRequested() if word in _HELP else _UsageError(f"there is no option {word.partition('=')[0]}")
 
 
 def _bsd(system: str, words: Sequence[str]) -> Migration:
     interface = None
-    if words and words[0] == "--interface" and len(words) > 1:
-        interface, words = words[1], words[2:]
+    while words and words[0] != "-" and words[0].startswith("-"):
+        name, equals, value = words[0].partition("=")
+        if name != "--interface":
+            raise _no_option(words[0])
+        if not equals and len(words) == 1:
+            raise _UsageError("--interface: expected a name behind it")
+        interface, words = (value, words[1:]) if equals else (words[1], words[2:])
     if not words or list(words) == ["-"]:
         lines = sys.stdin.read().splitlines()
     elif any(" " in word for word in words):
