@@ -74,6 +74,64 @@ def test_openbsds_file_of_an_interface_is_read() -> None:
     assert list(map(str, host.addresses)) == ["192.168.1.50/24", "192.168.1.51/32", "2001:db8::50/64"]
 
 
+ORDINARY = """
+# the office's
+inet 192.168.1.50 255.255.255.0 NONE description "the office"   # its gateway
+inet6 alias 2001:db8::50 64
+-inet6
+mtu 1400
+rtlabel office priority 3 group office
+
+vhid 3 pass lo#ve carpdev em1 advskew 100 up
+!route add -net 10.0.0.0/8 hunter2 "192.168.1.1
+"""
+
+
+def test_ordinary_lines_of_openbsds_file_are_read_in_any_order() -> None:
+    """What has a meaning for carpd is carried over, and the rest is told with the number of its line."""
+    text = read("openbsd", *ORDINARY.splitlines())
+    (host,) = meaning(text, "lo#ve", "em1").virtual_hosts
+    assert (host.interface, host.vhid, host.advskew) == ("em1", 3, 100)
+    assert list(map(str, host.addresses)) == ["192.168.1.50/24", "2001:db8::50/64"]
+    said = (
+        "description (line 3), -inet6 (line 5), mtu (line 6), rtlabel (line 7), priority (line 7), group (line 7)"
+    )
+    assert f"left out, for carpd has no such setting: {said}, a command (line 10)" in text
+    assert "hunter2" not in text
+    assert "office" not in text
+
+
+def test_several_files_of_openbsd_are_several_virtual_hosts() -> None:
+    """Each line with another vhid begins one; an interface alone may have a line of its own, too."""
+    text = read("openbsd", "carpdev em1", "vhid 3", "10.0.0.3/24", "vhid 4 carpdev em2", "inet6 2001:db8::4/64")
+    three, four = meaning(text, "love", "em1", "em2").virtual_hosts
+    assert [(host.interface, host.vhid, *map(str, host.addresses)) for host in (three, four)] == [
+        ("em1", 3, "10.0.0.3/24"),
+        ("em2", 4, "2001:db8::4/64"),
+    ]
+
+
+def test_each_mistake_is_told_with_the_number_of_its_line() -> None:
+    """All at once, for every line that has one; what only follows from them is not told."""
+    with pytest.raises(MigrationError) as refusal:
+        read(
+            "openbsd",
+            "vhid x carpdev em1",
+            "",
+            "inet 10.0.0.1 255.255.255.0",
+            "inet 10.0.0.2 255.0.255.0",
+            "nonsense",
+        )
+    first, second, third = refusal.value.lines
+    assert first == "line 1: vhid: expected a whole number behind it"
+    assert second.startswith("line 4: an address cannot be read: ")
+    assert third == "line 5: word 1 behind the interface is not known, or stands at the wrong place"
+    with pytest.raises(MigrationError, match=r"^line 2: the line does not name the interface below carp"):
+        read("openbsd", "", "vhid 1 10.0.0.1/24", "up")
+    with pytest.raises(MigrationError, match=r"^line 1: a line has no vhid$"):
+        read("openbsd", "inet 10.0.0.1/24", "up")
+
+
 def test_unicast_peers_are_carried_over() -> None:
     """FreeBSD's `peer`, and OpenBSD's `carppeer`."""
     for system, word in (("freebsd", "peer"), ("openbsd", "carppeer")):

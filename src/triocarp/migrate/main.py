@@ -123,8 +123,7 @@ def _bsd(system: str, words: Sequence[str]) -> Migration:
         lines = list(words)
     else:
         lines = [shlex.join(words)]
-    meant = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
-    return bsd_ifconfig.read(meant, system, interface=interface)
+    return bsd_ifconfig.read(lines, system, interface=interface)
 
 
 def _content(name: str) -> str:
