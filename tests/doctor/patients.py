@@ -40,10 +40,12 @@ def settings(**fields: Any) -> Settings:  # noqa: ANN401 - whatever the field is
 
 
 def table(addresses: Mapping[str, Sequence[str]] | None = None, *, link: Link = Link.UP) -> InterfaceTable:
-    """Return a host's interfaces, by default eth0 with 10.0.0.1/24."""
+    """Return a host's interfaces, by default eth0 with 10.0.0.1/24; `lo` does no ARP."""
     found = InterfaceTable()
     for index, (name, own) in enumerate((addresses or {"eth0": ["10.0.0.1/24"]}).items(), 1):
-        report = LinkReport(index=index, name=name, link=link, hardware_address=bytes(6), loopback=False, arp=True)
+        report = LinkReport(
+            index=index, name=name, link=link, hardware_address=bytes(6), loopback=name == "lo", arp=name != "lo"
+        )
         found.apply(report)
         for address in own:
             found.apply(

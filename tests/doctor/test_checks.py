@@ -12,7 +12,7 @@ import pytest
 from tests.doctor.patients import facts, interface, packet, settings, sysctls, table, told
 from triocarp.core import Link, Sealing, SourceMac, Transport
 from triocarp.core.advertisement import internet_checksum
-from triocarp.doctor.facts import Bridge, Facts, FirewallFacts, Mention
+from triocarp.doctor.facts import Bridge, Facts, FirewallFacts, Mention, Program
 from triocarp.doctor.finding import Verdict
 from triocarp.doctor.main import CHECKS, examine
 from triocarp.linux.privileges import Capability
@@ -23,6 +23,20 @@ if TYPE_CHECKING:
 LONE = {"addresses": (IPv4Interface("10.0.0.100/32"),)}
 CUSTOM = {"group": IPv4Address("239.1.2.3")}
 UNICAST = {"transport": Transport.UNICAST, "peers": (IPv4Address("10.0.0.2"),)}
+UCARP = Program(name="ucarp", addresses=("10.0.0.100",))
+BEHIND = table({"eth0": ["10.0.0.1/24"], "lo": ["127.0.0.1/8", "10.0.0.100/32"]})
+DEAF = (
+    {
+        "chain": {
+            "family": "arp",
+            "table": "t",
+            "name": "base",
+            "type": "filter",
+            "hook": "input",
+            "policy": "drop",
+        }
+    },
+)
 SNOOPING = Bridge(name="br0", snooping=True, querier=False)
 
 
@@ -68,6 +82,18 @@ def test_a_sound_host_has_nothing_to_mend() -> None:
         ({}, {"maker": "Amazon EC2"}, "carries no multicast"),
         ({}, {"table": table({"eth0": ["10.0.0.1/24", "10.0.0.100/24"]})}, "another tool put it on"),
         ({}, {"table": table({"eth0": ["10.0.0.1/24"], "eth1": ["10.0.0.100/32"]})}, "10.0.0.100 is on eth1"),
+        ({}, {"table": BEHIND}, "10.0.0.100 is on lo, and this host answers for it here"),
+        ({}, {"programs": {12: UCARP}}, "ucarp runs (process 12), and its command line names 10.0.0.100"),
+        (
+            {},
+            {"table": table({"eth0": ["10.0.0.100/24", "10.0.0.1/24"]}), "daemons": frozenset({("eth0", 8)})},
+            "no carpd runs with VHID 7, but one with 8",
+        ),
+        (
+            {},
+            {"firewall": FirewallFacts(ruleset=DEAF)},
+            "the chain arp t base (hook input) drops ARP, by which clients",
+        ),
         ({}, {"mentions": (Mention(path=Path("/x"), line=3, address="10.0.0.100", assigns=True),)}, "/x:3 names"),
         ({"sealing": Sealing.ENFORCE}, {"synchronised": False}, "sealing is enforced"),
     ],
@@ -91,7 +117,8 @@ def test_what_makes_carp_fail_is_found(config: dict[str, Any], about: dict[str, 
         ({}, {"interfaces": interface(driver="hv_netvsc")}, Verdict.NOTE, "Hyper-V"),
         ({}, {"maker": "VMware, Inc."}, Verdict.NOTE, "reject forged transmits"),
         ({}, {"interfaces": interface(virtual_function=True)}, Verdict.NOTE, "(SR-IOV)"),
-        ({}, {"programs": {12: "keepalived"}}, Verdict.NOTE, "keepalived runs (process 12)"),
+        ({}, {"programs": {12: Program(name="keepalived")}}, Verdict.NOTE, "keepalived runs (process 12)"),
+        ({}, {"table": BEHIND, "interfaces": sysctls(arp_ignore=1)}, Verdict.NOTE, "10.0.0.100 is on lo, too"),
         ({}, {"synchronised": False}, Verdict.NOTE, "only sealed counters need that"),
         ({}, {"interfaces": sysctls(drop_gratuitous_arp=1)}, Verdict.NOTE, "does not notice when it moves"),
         (
@@ -135,6 +162,24 @@ def test_what_looks_alike_and_is_right_is_not_complained_about(
 ) -> None:
     """Other groups on the segment, settings that fit, a carpd that holds its own address."""
     assert not told(settings(**config), facts(**about))
+
+
+def test_nothing_is_said_of_an_interface_that_does_not_exist() -> None:
+    """Neither that its firewall is fine nor how it answers ARP."""
+    absent = facts(table=table({"eth1": []}), interfaces={})
+    found = [finding for finding in examine(settings(), absent) if finding.about == "eth0"]
+    assert not [finding for finding in found if finding.verdict is Verdict.FINE]
+
+
+def test_who_did_not_want_to_listen_is_not_told_to_be_root() -> None:
+    """The advice is about what kept it from listening."""
+    for listened_s, advice in (
+        (0, "give --listen some seconds"),
+        (4, "run it as root, and where the interface is"),
+    ):
+        silent = facts(heard=None, why_not_heard="why", listened_s=listened_s)
+        (finding,) = [each for each in told(settings(), silent, Verdict.UNKNOWN) if each.check == "vhid"]
+        assert finding.mend == advice
 
 
 def test_the_password_is_in_no_finding() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.doctor.patients import facts, sysctls
 from triocarp.daemon import main as carpd
-from triocarp.doctor.gathering import daemons_of, devices_of, mentions
+from triocarp.doctor.gathering import daemons_of, devices_of, mentions, named_by
 from triocarp.doctor.main import main
 
 if TYPE_CHECKING:
@@ -111,6 +111,13 @@ def test_daemons_are_known_by_their_locks() -> None:
     """In the kernel's list of Unix sockets."""
     sockets = "Num RefCount\n0: 2 0 10000 1 01 999 @triocarp/eth0.5/42\n0: 2 0 0 1 01 7 /run/x\n0: 2 0 0 1 1 8\n"
     assert daemons_of(sockets) == {("eth0.5", 42)}
+
+
+@pytest.mark.parametrize("words", [("-a", "10.0.0.100"), ("--addr=10.0.0.100",), ("-a10.0.0.100",)])
+def test_the_addresses_that_a_command_line_names_are_found(words: tuple[str, ...]) -> None:
+    """However the option is written; not those that only look alike."""
+    virtual: list[IPAddress] = [ip_address("10.0.0.100"), ip_address("10.0.0.10"), ip_address("0.0.0.100")]
+    assert named_by(("/usr/sbin/ucarp", "-p", "hunter2", *words), virtual) == ("10.0.0.100",)
 
 
 def test_the_interfaces_of_chains_are_read_from_what_nft_prints() -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
 
-from tests.kernel.daemons import environment, options, traces
+from tests.kernel.daemons import environment, options, traces, wait_until
 from tests.kernel.wire import PASSWORD, VIP
 from triocarp.lab import INTERFACE
 
@@ -138,6 +138,60 @@ def test_a_firewall_is_followed(site: Site) -> None:
     assert not to_mend(examine(site.one), "firewall")
     nft(site.one, "insert rule netdev strict base ip daddr 224.0.0.18 meta l4proto 112 drop\n")
     assert "drops protocol 112" in to_mend(examine(site.one), "firewall")
+
+
+@pytest.mark.programs("ip")
+def test_an_address_on_lo_is_found(site: Site) -> None:
+    """The kernel answers for it on every interface; with `arp_ignore` it does not, as behind an LVS director."""
+    assert site.one.namespace.run(["ip", "address", "add", f"{VIP}/32", "dev", "lo"]).returncode == 0
+    assert f"{VIP} is on lo, and this host answers for it here" in to_mend(examine(site.one), "other tools")
+    site.one.namespace.set_sysctls({f"ipv4/conf/{INTERFACE}/arp_ignore": "1"})
+    assert not to_mend(examine(site.one), "other tools")
+
+
+@pytest.mark.programs("nft")
+def test_rules_that_silence_arp_are_found_and_the_remedy_mends_them(site: Site) -> None:
+    """In ARP's own family, and at the interface; and a rule about networks or the time to live is understood."""
+    nft(site.one, "add table arp t\nadd chain arp t base { type filter hook input priority 0; }\n")
+    nft(site.one, "add rule arp t base arp operation request drop\n")
+    nft(site.one, ingress())
+    nft(site.one, f"add rule netdev strict base arp daddr ip {VIP} drop\n")
+    findings = [each for each in examine(site.one) if each["check"] == "arp" and each["verdict"] == "mend"]
+    assert [each["found"].partition(" (")[0] for each in findings] == [
+        "the chain netdev strict base",
+        "the chain arp t base",
+    ]
+    for each in findings:
+        nft(site.one, each["mend"].removeprefix("nft ") + "\n")
+    assert not to_mend(examine(site.one), "arp", "firewall")
+    for rule in (
+        "ip daddr 224.0.0.0/4 drop",
+        "ip ttl 255 drop",
+        "ip ttl > 254 drop",
+        "ip daddr 224.0.0.0-224.1.0.0 drop",
+    ):
+        nft(site.one, f"flush chain netdev strict base\nadd rule netdev strict base {rule}\n")
+        assert "drops protocol 112" in to_mend(examine(site.one), "firewall"), rule
+
+
+def test_an_interface_that_does_not_exist_has_no_firewall(site: Site) -> None:
+    """Nothing is said to be fine about it."""
+    findings = examine(site.one, "-i", "nowhere0", listen_s="0")
+    assert not [each for each in findings if each["about"] == "nowhere0" and each["verdict"] == "fine"]
+
+
+@pytest.mark.programs("ucarp")
+def test_a_ucarp_with_the_same_address_is_to_be_stopped(site: Site) -> None:
+    """It is no mere note; one with another address is."""
+    words = ["ucarp", "-i", INTERFACE, "-s", "10.0.0.1", "-v", "9", "-p", PASSWORD, "-a", VIP]
+    with site.one.namespace.popen([*words, "-n", "-b", "60"]) as running:
+        try:
+            wait_until(lambda: "runs (process" in str(examine(site.one, listen_s="0")), "the ucarp is seen")
+            assert f"its command line names {VIP}" in to_mend(examine(site.one, listen_s="0"), "other tools")
+            other = examine(site.one, "-a", "10.0.0.77", listen_s="0")
+            assert "ucarp runs" not in to_mend(other, "other tools")
+        finally:
+            running.kill()
 
 
 @pytest.mark.programs("nft")

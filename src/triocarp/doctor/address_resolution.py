@@ -34,7 +34,7 @@ def check(settings: Settings, facts: Facts) -> Iterator[Finding]:
                 check="arp",
                 about=host.interface,
                 verdict=Verdict.FINE,
-                found=f"it answers for {_listed(host)} ({shown})",
+                found=f"its settings let it answer for {_listed(host)} ({shown})",
             )
 
 

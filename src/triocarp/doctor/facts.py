@@ -90,6 +90,20 @@ class Mention:
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """A program that manages such addresses and runs here.
+
+    Attributes:
+        name: as the kernel calls it.
+        addresses: the virtual ones that its command line names.
+    """
+
+    name: str
+    addresses: tuple[str, ...] = ()
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """All that was gathered.
 
@@ -102,7 +116,7 @@ class Facts:
         heard: one packet of protocol 112 from each sender of each kind; None if nobody could listen.
         why_not_heard: why not.
         listened_s: for how long.
-        programs: names of programs that manage such addresses and run here, by process.
+        programs: those that manage such addresses and run here, by process.
         daemons: interface and VHID of every carpd that runs here.
         mentions: where other tools name the virtual addresses.
         maker: of this machine; a hypervisor's or a cloud's, too.
@@ -118,7 +132,7 @@ class Facts:
     heard: tuple[PacketReceived, ...] | None = ()
     why_not_heard: str = ""
     listened_s: float = 0
-    programs: Mapping[int, str] = field(default_factory=dict[int, str])
+    programs: Mapping[int, Program] = field(default_factory=dict[int, Program])
     daemons: frozenset[tuple[str, int]] = frozenset()
     mentions: tuple[Mention, ...] = ()
     maker: str = ""

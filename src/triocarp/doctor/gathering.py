@@ -16,7 +16,7 @@ from typing import Final
 from triocarp.core import IPAddress
 from triocarp.daemon import starting
 from triocarp.daemon.settings import Settings
-from triocarp.doctor.facts import Bridge, Facts, FirewallFacts, InterfaceFacts, Json, Mention
+from triocarp.doctor.facts import Bridge, Facts, FirewallFacts, InterfaceFacts, Json, Mention, Program
 from triocarp.doctor.listening import listen
 from triocarp.linux.default_route import default_interface
 from triocarp.linux.interface_table import InterfaceTable, read_interfaces
@@ -85,7 +85,7 @@ def gather(settings: Settings, *, listen_s: float, root: Path = Path("/")) -> Fa
         heard=heard,
         why_not_heard=why_not,
         listened_s=listen_s,
-        programs=_programs(),
+        programs=_programs(virtual),
         daemons=daemons_of((_PROC / "thread-self/net/unix").read_text(encoding="utf-8", errors="replace")),
         mentions=tuple(mentions(root, virtual)),
         maker=_text(_MAKER),
@@ -232,15 +232,15 @@ def _messages(answer: bytes) -> Iterator[tuple[int, bytes]]:
         answer = answer[max(_HEADER.size, length + 3 & ~3) :]
 
 
-def _programs() -> Mapping[int, str]:
+def _programs(addresses: Sequence[IPAddress]) -> Mapping[int, Program]:
     """Return the programs of this network namespace that manage such addresses, as far as we may look."""
     with contextlib.suppress(OSError):
         here = (_PROC / "self/ns/net").readlink()
-        return dict(_running(here))
+        return dict(_running(here, addresses))
     return {}
 
 
-def _running(here: Path) -> Iterator[tuple[int, str]]:
+def _running(here: Path, addresses: Sequence[IPAddress]) -> Iterator[tuple[int, Program]]:
     for process in _PROC.glob("[0-9]*"):
         name = _text(process / "comm")
         if name in _PROGRAMS:
@@ -249,7 +249,19 @@ def _running(here: Path) -> Iterator[tuple[int, str]]:
             except OSError:
                 same = True
             if same:
-                yield int(process.name), name
+                words = _text(process / "cmdline").split("\0")
+                yield int(process.name), Program(name=name, addresses=named_by(words, addresses))
+
+
+def named_by(words: Sequence[str], addresses: Sequence[IPAddress]) -> tuple[str, ...]:
+    """Return the addresses that a command line names: alone, or behind their option in one word.
+
+    Args:
+        words: of the command line. One may be a password; none is kept.
+        addresses: which.
+    """
+    ends = {re.sub(r"^(-a|--[a-z]+=)", "", word) for word in words}
+    return tuple(str(address) for address in addresses if str(address) in ends)
 
 
 def daemons_of(sockets: str) -> frozenset[tuple[str, int]]:

@@ -30,7 +30,9 @@ def check(settings: Settings, facts: Facts) -> Iterator[Finding]:
                 about=about,
                 verdict=Verdict.UNKNOWN,
                 found=f"nobody could listen: {facts.why_not_heard}",
-                mend="run it as root, and where the interface is",
+                mend="run it as root, and where the interface is"
+                if facts.listened_s
+                else "give --listen some seconds",
             )
             continue
         here = [packet for packet in facts.heard if packet.interface == host.interface]
