@@ -13,6 +13,7 @@ from triocarp.daemon.settings import Settings
 from triocarp.daemon.starting import (
     borrowed_sources,
     interface_obstacles,
+    shared_addresses,
     unreachable_gateways,
     unreachable_peers,
     why_not_writable,
@@ -180,6 +181,20 @@ def test_a_left_behind_virtual_address_does_not_bring_a_gateway_within_reach(tab
     left = IPv4Interface("10.0.0.100/8")
     table.apply(AddressReport(index=2, address=left, present=True, port_id=0, number=0))
     assert unreachable_gateways(routed("10.9.9.9"), table)
+
+
+def test_an_address_that_a_carpd_of_another_vhid_may_hold_is_told(table: InterfaceTable) -> None:
+    """Both would become master. Where it is not, or no other carpd is on that interface, nothing is said."""
+    ours, other, elsewhere = ("eth0", 7), ("eth0", 8), ("eth1", 9)
+    wanted = settings_of(virtual_host())
+    assert not list(shared_addresses(wanted, table, {ours, other, elsewhere}))
+    held = IPv4Interface("10.0.0.100/32")
+    table.apply(AddressReport(index=2, address=held, present=True, port_id=0, number=0))
+    assert not list(shared_addresses(wanted, table, {ours, elsewhere}))
+    (warning,) = shared_addresses(wanted, table, {ours, other, elsewhere})
+    assert warning.startswith(
+        "-a/--addr 10.0.0.100 is on eth0, where a carpd runs with VHID 8: if it is that one's"
+    )
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 
 from tests.doctor.patients import facts, sysctls
 from triocarp.daemon import main as carpd
-from triocarp.doctor.gathering import daemons_of, devices_of, mentions, named_by
+from triocarp.doctor.gathering import devices_of, mentions, program_of
 from triocarp.doctor.main import main
 
 if TYPE_CHECKING:
@@ -107,17 +107,16 @@ def test_it_is_carpds_word(capsys: pytest.CaptureFixture[str]) -> None:
         assert "usage: carpd doctor" in capsys.readouterr().out
 
 
-def test_daemons_are_known_by_their_locks() -> None:
-    """In the kernel's list of Unix sockets."""
-    sockets = "Num RefCount\n0: 2 0 10000 1 01 999 @triocarp/eth0.5/42\n0: 2 0 0 1 01 7 /run/x\n0: 2 0 0 1 1 8\n"
-    assert daemons_of(sockets) == {("eth0.5", 42)}
-
-
 @pytest.mark.parametrize("words", [("-a", "10.0.0.100"), ("--addr=10.0.0.100",), ("-a10.0.0.100",)])
 def test_the_addresses_that_a_command_line_names_are_found(words: tuple[str, ...]) -> None:
     """However the option is written; not those that only look alike."""
     virtual: list[IPAddress] = [ip_address("10.0.0.100"), ip_address("10.0.0.10"), ip_address("0.0.0.100")]
-    assert named_by(("/usr/sbin/ucarp", "-p", "hunter2", *words), virtual) == ("10.0.0.100",)
+    found = program_of("ucarp", ("/usr/sbin/ucarp", "-p", "hunter2", *words), virtual)
+    assert found is not None
+    assert (found.name, found.addresses) == ("ucarp", ("10.0.0.100",))
+    assert "hunter2" not in repr(found)
+    # Where carpd is installed as ucarp the kernel calls it so, too.
+    assert program_of("ucarp", ("/opt/triocarp/bin/python3", "/usr/sbin/ucarp", *words), virtual) is None
 
 
 def test_the_interfaces_of_chains_are_read_from_what_nft_prints() -> None:

@@ -103,3 +103,12 @@ def test_a_backup_takes_over_from_a_master_that_loses_its_permission(site: Site)
     master.wait_for_log("the lease of a virtual address could not be renewed")
     master.wait_for_log("Switching to state: BACKUP - the virtual address could not be held")
     assert master.stop() == 0
+
+
+def test_an_address_that_another_vhid_of_this_host_has_is_warned_about(site: Site) -> None:
+    """At the start of the second, for both are going to be master."""
+    first = site.master(site.one)
+    second = site.carpd(site.one, "-v", "8")
+    second.wait_until_ready()
+    assert f"{VIP} is on {site.one.interface}, where a carpd runs with VHID 7" in second.log
+    assert "where a carpd runs" not in first.log

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from triocarp.linux.instance_lock import AlreadyRunning, InstanceLock
+from triocarp.linux.instance_lock import AlreadyRunning, InstanceLock, instances_in, running_instances
 
 HOLDER = """
 import sys
@@ -57,3 +57,12 @@ def test_holder_is_killed() -> None:
 def test_unknown_process() -> None:
     """Where the holder is in another container, the message does without its number."""
     assert str(AlreadyRunning("eth0", 9, None)) == "another process already runs VHID 9 on eth0"
+
+
+def test_running_instances_are_known_by_their_locks() -> None:
+    """In the kernel's list of Unix sockets, as long as somebody has them."""
+    with InstanceLock("nowhere0.5", 42):
+        assert ("nowhere0.5", 42) in running_instances()
+    assert ("nowhere0.5", 42) not in running_instances()
+    sockets = "Num RefCount\n0: 2 0 10000 1 01 999 @triocarp/eth0.5/42\n0: 2 0 0 1 01 7 /run/x\n0: 2 0 0 1 1 8\n"
+    assert instances_in(sockets) == {("eth0.5", 42)}

@@ -5,6 +5,7 @@ import functools
 import os
 import stat
 from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import final
@@ -12,6 +13,7 @@ from typing import final
 from triocarp.core import VirtualHostConfig
 from triocarp.core.family import IPAddress
 from triocarp.daemon.settings import Needs, Settings, SettingsError, VirtualHostNeeds
+from triocarp.linux.instance_lock import running_instances
 from triocarp.linux.interface_table import InterfaceTable, read_interfaces
 from triocarp.linux.privileges import (
     Capability,
@@ -63,7 +65,15 @@ def check(settings: Settings) -> tuple[str, ...]:
         *borrowed_sources(settings, table),
         *unreachable_peers(settings, table),
         *unreachable_gateways(settings, table),
+        *shared_addresses(settings, table, _running()),
     )
+
+
+def _running() -> frozenset[tuple[str, int]]:
+    try:
+        return running_instances()
+    except OSError:  # no /proc; what it is asked for is a warning
+        return frozenset()
 
 
 def every_mistake(error: SettingsError) -> tuple[str, ...]:
@@ -207,6 +217,31 @@ def _off_the_segment(
             f"{host.interface} reaches ({reached}): without a route to it this host does not become master; "
             f"expected a router in one of them{longer}"
         )
+
+
+def shared_addresses(
+    settings: Settings, table: InterfaceTable, running: AbstractSet[tuple[str, int]]
+) -> Iterator[str]:
+    """Yield a warning for each virtual address that seems to be held by a carpd of this host with another VHID.
+
+    Two groups do not hear each other, so both have a master, and on one host each takes what the other has put on.
+    It is no mistake for sure: the address may be what an earlier carpd left.
+
+    Args:
+        settings: what shall run.
+        table: the interfaces and addresses of this host.
+        running: interface and VHID of every carpd that runs here.
+    """
+    ours = {(host.interface, host.vhid) for host in settings.node.virtual_hosts}
+    for index, host in enumerate(settings.node.virtual_hosts):
+        others = ", ".join(str(vhid) for interface, vhid in sorted(running - ours) if interface == host.interface)
+        for address in host.addresses:
+            if others and table.variants_of(host.interface, address.ip):
+                yield (
+                    f"{settings.place_of(index, 'addresses')} {address.ip} is on {host.interface}, where a carpd "
+                    f"runs with VHID {others}: if it is that one's, both become master; expected an address of "
+                    "one VHID alone"
+                )
 
 
 def _obstacles(host: VirtualHostNeeds, table: InterfaceTable, as_ucarp: bool) -> Iterator[str]:

@@ -19,6 +19,7 @@ from triocarp.daemon.settings import Settings
 from triocarp.doctor.facts import Bridge, Facts, FirewallFacts, InterfaceFacts, Json, Mention, Program
 from triocarp.doctor.listening import listen
 from triocarp.linux.default_route import default_interface
+from triocarp.linux.instance_lock import running_instances
 from triocarp.linux.interface_table import InterfaceTable, read_interfaces
 from triocarp.linux.privileges import missing_capabilities
 from triocarp.linux.wall_clock import is_synchronised
@@ -86,7 +87,7 @@ def gather(settings: Settings, *, listen_s: float, root: Path = Path("/")) -> Fa
         why_not_heard=why_not,
         listened_s=listen_s,
         programs=_programs(virtual),
-        daemons=daemons_of((_PROC / "thread-self/net/unix").read_text(encoding="utf-8", errors="replace")),
+        daemons=running_instances(),
         mentions=tuple(mentions(root, virtual)),
         maker=_text(_MAKER),
         synchronised=is_synchronised(),
@@ -249,29 +250,23 @@ def _running(here: Path, addresses: Sequence[IPAddress]) -> Iterator[tuple[int, 
             except OSError:
                 same = True
             if same:
-                words = _text(process / "cmdline").split("\0")
-                yield int(process.name), Program(name=name, addresses=named_by(words, addresses))
+                program = program_of(name, _text(process / "cmdline").split("\0"), addresses)
+                if program is not None:
+                    yield int(process.name), program
 
 
-def named_by(words: Sequence[str], addresses: Sequence[IPAddress]) -> tuple[str, ...]:
-    """Return the addresses that a command line names: alone, or behind their option in one word.
+def program_of(name: str, words: Sequence[str], addresses: Sequence[IPAddress]) -> Program | None:
+    """Return what a process is, and the addresses that its command line names; None if it is a carpd called so.
 
     Args:
-        words: of the command line. One may be a password; none is kept.
+        name: as the kernel calls it.
+        words: of its command line. One may be a password; none is kept.
         addresses: which.
     """
+    if Path(words[0]).name.startswith("python"):  # a link of that name to carpd
+        return None
     ends = {re.sub(r"^(-a|--[a-z]+=)", "", word) for word in words}
-    return tuple(str(address) for address in addresses if str(address) in ends)
-
-
-def daemons_of(sockets: str) -> frozenset[tuple[str, int]]:
-    """Return interface and VHID of every carpd that runs, by its lock.
-
-    Args:
-        sockets: the text of ``/proc/net/unix``.
-    """
-    found = re.findall(r"@triocarp/([^/\s]+)/(\d+)", sockets)
-    return frozenset((interface, int(vhid)) for interface, vhid in found)
+    return Program(name=name, addresses=tuple(str(address) for address in addresses if str(address) in ends))
 
 
 def mentions(root: Path, addresses: Sequence[IPAddress]) -> Iterator[Mention]:

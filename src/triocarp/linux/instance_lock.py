@@ -8,12 +8,15 @@ ends.
 
 import contextlib
 import errno
+import re
 import socket
 import struct
+from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, final
 
 _PEER_CREDENTIALS: Final = struct.Struct("=iII")  # struct ucred: process, user, group
+_SOCKETS: Final = Path("/proc/thread-self/net/unix")
 _CONNECT_TIMEOUT_S: Final = 0.1  # connecting to a listener on the same host either works at once or fails
 
 
@@ -74,6 +77,25 @@ class InstanceLock:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+
+def running_instances() -> frozenset[tuple[str, int]]:
+    """Return interface and VHID of every lock that somebody holds in this network namespace.
+
+    Raises:
+        OSError: ``/proc`` is not mounted.
+    """
+    return instances_in(_SOCKETS.read_text(encoding="utf-8", errors="replace"))
+
+
+def instances_in(sockets: str) -> frozenset[tuple[str, int]]:
+    """Return interface and VHID of every lock in the kernel's list of Unix sockets.
+
+    Args:
+        sockets: the text of ``/proc/net/unix`` (proc_net(5)).
+    """
+    found = re.findall(r"@triocarp/([^/\s]+)/(\d+)", sockets)
+    return frozenset((interface, int(vhid)) for interface, vhid in found)
 
 
 def _owner(name: str) -> int | None:
