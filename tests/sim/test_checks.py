@@ -1,9 +1,11 @@
 """Each check holds for the sound core, and catches a core that is broken in the way that it is about."""
 
 from dataclasses import replace
+from ipaddress import IPv4Address
 
 import pytest
 
+from carpsim.adversary import Replay
 from carpsim.checks import CHECKS, Bound, Checks, Verdict, violated
 from carpsim.conditions import Conditions, IndependentLoss
 from carpsim.distribution import Constant
@@ -14,7 +16,9 @@ from carpsim.faults import (
     Deafness,
     Demotion,
     Fault,
+    Illness,
     LinkLoss,
+    Maintenance,
     Partition,
     Pause,
     Stop,
@@ -22,10 +26,10 @@ from carpsim.faults import (
 )
 from carpsim.host import Script
 from carpsim.neighbour_cache import LINUX
-from carpsim.scenario import Scenario
+from carpsim.scenario import HostSettings, Scenario
 from carpsim.trace import Digest, Trace
 from carpsim.world import World
-from triocarp.core import FREEBSD, UCARP, Dialect, Hook
+from triocarp.core import FREEBSD, OPENBSD, UCARP, Dialect, Hook, NodeConfig, Transport
 from triocarp.core.timing import SECOND
 
 from . import mutants
@@ -149,6 +153,43 @@ def test_sound_core_passes(fault: Fault, dialect: Dialect) -> None:
     """Three hosts and two clients keep all promises through each fault."""
     config = replace(PLAIN, dialect=dialect)
     assert violated(verdicts_of(scenario(fault, hosts=3, clients=2, config=config)).values()) == ()
+
+
+@pytest.mark.parametrize(
+    ("dialect", "told"),
+    [
+        (UCARP, SwitchOver(at=8 * SECOND, host="a", hold_down=SECOND)),
+        (OPENBSD, Maintenance(at=8 * SECOND, host="a", duration=SECOND)),
+        (OPENBSD, Illness(at=8 * SECOND, host="a", duration=SECOND)),
+    ],
+    ids=["switch-over", "maintenance", "illness"],
+)
+def test_what_a_frozen_daemon_is_told_counts_from_when_it_reads_it(dialect: Dialect, told: Fault) -> None:
+    """It wakes up, takes over, reads that it shall not, and comes back: causes, and no flapping."""
+    frozen = Pause(at=7 * SECOND, host="a", duration=8 * SECOND)
+    config = replace(PLAIN, dialect=dialect)
+    assert violated(verdicts_of(scenario(frozen, told, config=config)).values()) == ()
+
+
+def test_switch_misled_by_a_replay_is_a_disturbance() -> None:
+    """It sends elsewhere what is for the host whose frame that was, until that speaks again (seed 20011891)."""
+    peers = tuple(IPv4Address(f"10.0.0.{number}") for number in range(1, 4))
+    what = scenario(
+        Crash(at=7 * SECOND, host="a", power=True, restart_after=4 * SECOND),
+        Replay(at=17 * SECOND, vhid=1, interval=300 * MILLISECOND, duration=SECOND, goodbye=True),
+        config=replace(PLAIN, dialect=UCARP),
+        change=lambda host: unicast(host, peers),
+    )
+    assert violated(verdicts_of(what).values()) == ()
+
+
+def unicast(host: HostSettings, peers: tuple[IPv4Address, ...]) -> HostSettings:
+    """Return a host that speaks to each of its peers."""
+    (config,) = host.config.virtual_hosts
+    others = tuple(peer for peer in peers if peer != config.source)
+    return replace(
+        host, config=NodeConfig(virtual_hosts=(replace(config, transport=Transport.UNICAST, peers=others),))
+    )
 
 
 def test_former_masters_last_word_makes_no_second_holder(monkeypatch: pytest.MonkeyPatch) -> None:

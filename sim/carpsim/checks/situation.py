@@ -38,30 +38,38 @@ from carpsim.ucarp_host import (
 from carpsim.world import World
 from triocarp.core import (
     Cause,
+    DemotionRequested,
     Effect,
     EffectFailed,
     Event,
+    HealthChanged,
     HoldAddresses,
     Hook,
     IPAddress,
     IPInterface,
     Link,
     LinkChanged,
+    MaintenanceChanged,
     ReleaseAddresses,
     Sealing,
     State,
     StateChanged,
     StopRequested,
+    SwitchOverRequested,
     Transport,
     VirtualHostConfig,
 )
 from triocarp.core.back_off import FIRST, LONGEST
 from triocarp.core.events import WallClockChanged
+from triocarp.core.hearing import ADVSKEW_MAX, STAGGER
 from triocarp.core.preference import Standing
 from triocarp.core.timing import SECOND, advertisement_interval, lease_seconds
 
 MOST_DEMOTED: Final = 240
 """The advskew of a demoted host, in every dialect that expresses demotion by it."""
+
+SUCCESSION_MAX: Final = ADVSKEW_MAX * STAGGER
+"""How long the last backup waits after a goodbye, nanoseconds."""
 
 FOR_EVER: Final = 2**62
 """After every instant."""
@@ -453,10 +461,25 @@ class Situation:
             case ArpSpoof():
                 self.spoofed[attack.address] = until
                 self.disturb(None, until)
-            case Replay() | CraftedAdvertisement() if self._may_be_believed(attack):
+            case Replay() if self._may_be_believed(attack):
+                self.disturb(None, until + self._misdirected(attack.segment))
+            case CraftedAdvertisement() if self._may_be_believed(attack):
                 self.disturb(None, until)
             case _:
                 pass
+
+    def _misdirected(self, segment: str) -> int:
+        """Return for how long a switch may send elsewhere what is for a host, after a frame with its MAC.
+
+        Until the host speaks again: a backup does so only when it has missed its master for the dead time. What
+        is sent to a group goes everywhere.
+        """
+        waits = (
+            member.dead_time + member.interval
+            for member in self.members.values()
+            if member.segment.name == segment and member.config.transport is Transport.UNICAST
+        )
+        return max(waits, default=0)
 
     def _of_ucarp(self, host: str, duration: int) -> int:
         """Return for how long a ucarp is not itself after a fault; a carpd is at once, or says for how long."""
@@ -539,6 +562,11 @@ class Situation:
                 member = self._by_host[host.name][interface, vhid]
                 member.excused = max(member.excused, now + member.lease + longest_lateness(member.lease))
                 self.disturb(host.name, now)
+            case SwitchOverRequested():  # a daemon that stood still reads of it later than it was said
+                self.disturb(host.name, now + max(event.hold_down, SUCCESSION_MAX))
+            case MaintenanceChanged() | HealthChanged() | DemotionRequested():
+                # Where both ends are read at once, what it has said is still at work when it takes that back.
+                self.disturb(host.name, now + SUCCESSION_MAX)
             case _:
                 self.disturb(host.name, now)
 
