@@ -183,6 +183,14 @@ def test_switch_misled_by_a_replay_is_a_disturbance() -> None:
     assert violated(verdicts_of(what).values()) == ()
 
 
+def test_client_is_not_judged_by_what_it_hears_later() -> None:
+    """A BSD that loses says nothing: until the refresh a client asks the wrong host, and nobody promised more."""
+    split = Partition(at=2 * SECOND, parts=(("b", "client-1"), ("a",)), duration=14_500 * MILLISECOND)
+    config = replace(PLAIN, dialect=FREEBSD, announce_refresh=10 * SECOND)
+    what = scenario(split, config=config, neighbours=LINUX)
+    assert violated(verdicts_of(what).values()) == ()
+
+
 def unicast(host: HostSettings, peers: tuple[IPv4Address, ...]) -> HostSettings:
     """Return a host that speaks to each of its peers."""
     (config,) = host.config.virtual_hosts

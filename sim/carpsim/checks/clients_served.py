@@ -25,8 +25,8 @@ class ClientsServed(Check):
     comes on top. The switch adds nothing: it floods what it does not know, and learns a host's MAC from each
     frame of it.
 
-    The cache's part is waived for a client which certainly heard the present master announce, and nobody else who
-    said that the address is theirs (`carpsim.adversary.ArpSpoof`).
+    The cache's part is waived for probes of a client which has certainly heard the present master announce, and
+    nobody else who said that the address is theirs (`carpsim.adversary.ArpSpoof`).
     """
 
     NAME: ClassVar = "clients-served"
@@ -97,14 +97,14 @@ class ClientsServed(Check):
             one.runs_ucarp and one.state is State.MASTER and settings.target not in one.holds for one in masters
         ):
             return  # a ucarp does not look after its address
-        bound = self._bound(settings, group)
+        bound = self._bound(settings, group, sent)
         since = max(since, *self.situation.disturbed.values())
         if sent > since + bound.value:
             self.violate(bound, f"a probe of {client.name} at {sent / 1e9:.9f} s is not answered")
         else:
             self.judge(bound, since + bound.value - sent)
 
-    def _bound(self, settings: ClientSettings, group: list[Member]) -> Bound:
+    def _bound(self, settings: ClientSettings, group: list[Member], sent: int) -> Bound:
         situation = self.situation
         scripts = max(script_time(member, Hook.DOWN) + script_time(member, Hook.UP) for member in group)
         delay = max((member.config.preempt_delay for member in group if member.config.preempt), default=0)
@@ -121,7 +121,7 @@ class ClientsServed(Check):
         )
         teacher = self._taught.get(settings.name)
         unlearned_at = situation.spoofed.get(settings.target, -1)
-        if teacher is not None and teacher[0].state is State.MASTER and teacher[1] > unlearned_at:
+        if teacher is not None and teacher[0].state is State.MASTER and unlearned_at < teacher[1] < sent:
             return bound
         return bound.plus(
             ("neighbour cache", cache_time(settings.neighbours)), ("probe interval", settings.interval)
