@@ -29,17 +29,28 @@ from carpsim.neighbour_cache import LINUX
 from carpsim.scenario import HostSettings, Scenario
 from carpsim.trace import Digest, Trace
 from carpsim.world import World
-from triocarp.core import FREEBSD, OPENBSD, UCARP, Dialect, Hook, NodeConfig, Transport
+from triocarp.core import FREEBSD, NETBSD, OPENBSD, UCARP, Dialect, Hook, NodeConfig, Transport
 from triocarp.core.timing import SECOND
 
 from . import mutants
 from .small_worlds import PLAIN, VIRTUAL_ADDRESS, scenario, verdicts_of
 
 MILLISECOND = SECOND // 1000
+PEERS = tuple(IPv4Address(f"10.0.0.{number}") for number in range(1, 4))
 SPLIT = Partition(at=8 * SECOND, parts=(("a",), ("b", "client-1")), duration=8 * SECOND + 300 * MILLISECOND)
 KILL = Crash(at=8 * SECOND, host="a")
 STOP = Stop(at=8 * SECOND, host="a", restart_after=8 * SECOND)
 FREEZE = Pause(at=8 * SECOND, host="a", duration=8 * SECOND)
+
+
+def unicast(host: HostSettings) -> HostSettings:
+    """Return a host that speaks to each of its `PEERS`."""
+    (config,) = host.config.virtual_hosts
+    others = tuple(peer for peer in PEERS if peer != config.source)
+    return replace(
+        host, config=NodeConfig(virtual_hosts=(replace(config, transport=Transport.UNICAST, peers=others),))
+    )
+
 
 CASES: tuple[tuple[str, mutants.Mutant, Scenario], ...] = (
     ("one-holder", mutants.never_yields, scenario(SPLIT)),
@@ -52,6 +63,7 @@ CASES: tuple[tuple[str, mutants.Mutant, Scenario], ...] = (
     ("silent-outside-master", mutants.holds_as_backup, scenario()),
     ("release-before-goodbye", mutants.goodbye_before_release, scenario(STOP)),
     ("release-before-goodbye", mutants.never_releases, scenario(SwitchOver(at=8 * SECOND, host="a"))),
+    ("release-before-goodbye", mutants.goodbye_before_release, scenario(STOP, change=unicast)),
     ("lease-honoured", mutants.leases_for_ever, scenario(KILL)),
     ("lease-honoured", mutants.kernel_keeps_leases, scenario(KILL)),
     ("lease-honoured", mutants.leases_for_ever, scenario(FREEZE)),
@@ -173,12 +185,23 @@ def test_what_a_frozen_daemon_is_told_counts_from_when_it_reads_it(dialect: Dial
 
 def test_switch_misled_by_a_replay_is_a_disturbance() -> None:
     """It sends elsewhere what is for the host whose frame that was, until that speaks again (seed 20011891)."""
-    peers = tuple(IPv4Address(f"10.0.0.{number}") for number in range(1, 4))
     what = scenario(
         Crash(at=7 * SECOND, host="a", power=True, restart_after=4 * SECOND),
         Replay(at=17 * SECOND, vhid=1, interval=300 * MILLISECOND, duration=SECOND, goodbye=True),
         config=replace(PLAIN, dialect=UCARP),
-        change=lambda host: unicast(host, peers),
+        change=unicast,
+    )
+    assert violated(verdicts_of(what).values()) == ()
+
+
+def test_goodbye_may_wait_for_a_peer_that_is_away() -> None:
+    """The kernel keeps it until the peer answers an ARP request; the host has the address again by then."""
+    slow = Script(duration=Constant(2_200 * MILLISECOND))
+    what = scenario(
+        LinkLoss(at=14 * SECOND, host="a", duration=12 * SECOND),
+        Maintenance(at=23 * SECOND, host="b", duration=SECOND),
+        config=replace(PLAIN, dialect=NETBSD, preempt=False, down_hook=True),
+        change=lambda host: replace(unicast(host), scripts={Hook.DOWN: slow}),
     )
     assert violated(verdicts_of(what).values()) == ()
 
@@ -189,15 +212,6 @@ def test_client_is_not_judged_by_what_it_hears_later() -> None:
     config = replace(PLAIN, dialect=FREEBSD, announce_refresh=10 * SECOND)
     what = scenario(split, config=config, neighbours=LINUX)
     assert violated(verdicts_of(what).values()) == ()
-
-
-def unicast(host: HostSettings, peers: tuple[IPv4Address, ...]) -> HostSettings:
-    """Return a host that speaks to each of its peers."""
-    (config,) = host.config.virtual_hosts
-    others = tuple(peer for peer in peers if peer != config.source)
-    return replace(
-        host, config=NodeConfig(virtual_hosts=(replace(config, transport=Transport.UNICAST, peers=others),))
-    )
 
 
 def test_former_masters_last_word_makes_no_second_holder(monkeypatch: pytest.MonkeyPatch) -> None:
