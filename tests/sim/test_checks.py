@@ -44,12 +44,11 @@ FREEZE = Pause(at=8 * SECOND, host="a", duration=8 * SECOND)
 
 
 def unicast(host: HostSettings) -> HostSettings:
-    """Return a host that speaks to each of its `PEERS`."""
+    """Return a host that speaks to each of its `PEERS`, at an interval that is no whole second."""
     (config,) = host.config.virtual_hosts
     others = tuple(peer for peer in PEERS if peer != config.source)
-    return replace(
-        host, config=NodeConfig(virtual_hosts=(replace(config, transport=Transport.UNICAST, peers=others),))
-    )
+    config = replace(config, transport=Transport.UNICAST, peers=others, advskew=config.advskew + 79)
+    return replace(host, config=NodeConfig(virtual_hosts=(config,)))
 
 
 CASES: tuple[tuple[str, mutants.Mutant, Scenario], ...] = (
@@ -192,6 +191,15 @@ def test_switch_misled_by_a_replay_is_a_disturbance() -> None:
         change=unicast,
     )
     assert violated(verdicts_of(what).values()) == ()
+
+
+@pytest.mark.parametrize("duration", range(13_000, 14_000, 250))
+def test_unicast_heals_when_the_kernel_has_asked_for_the_mac_again(duration: int) -> None:
+    """Frames wait for the next question, up to a second after the end of a partition (seed 30011110)."""
+    split = Partition(at=12 * SECOND, parts=(("a", "client-1"), ("b",)), duration=duration * MILLISECOND)
+    late = Crash(at=4 * SECOND, host="a", power=True, restart_after=4 * SECOND)
+    config = replace(PLAIN, dialect=OPENBSD, preempt=False)
+    assert violated(verdicts_of(scenario(late, split, config=config, change=unicast)).values()) == ()
 
 
 def test_goodbye_may_wait_for_a_peer_that_is_away() -> None:

@@ -109,6 +109,7 @@ class Calm:
                 ("clock drift", situation.drift_of(patience + interval)),
                 ("timer lateness", 2 * max(situation.lateness(member.host) for member in group)),
                 ("latency", 2 * situation.latency(group[0])),
+                *situation.resolving(group[0]),
                 *slowness_of(group),
             )
         )

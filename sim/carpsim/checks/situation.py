@@ -24,6 +24,7 @@ from carpsim.faults import (
 )
 from carpsim.host import Host, Machine
 from carpsim.lease_clock import longest_lateness
+from carpsim.neighbour_cache import LINUX
 from carpsim.segment import Segment, Snooping
 from carpsim.ucarp_host import (
     LAUNCH,
@@ -283,6 +284,16 @@ class Situation:
         frames = 3 if member.config.transport is Transport.UNICAST else 1
         return frames * self.transit(member.segment)
 
+    def resolving(self, member: Member) -> tuple[tuple[str, int], ...]:
+        """Return the term of a bound that unicast adds: none elsewhere.
+
+        The kernel may have asked for a peer's MAC just before the peer could hear it, and asks again later.
+
+        Args:
+            member: who sends.
+        """
+        return (("ARP retry", LINUX.retrans_time),) if member.config.transport is Transport.UNICAST else ()
+
     def lateness(self, host: Machine) -> int:
         """Return how late a host's timer is at most, nanoseconds.
 
@@ -434,7 +445,7 @@ class Situation:
                     (conditions.longest for conditions in (fault.inward, fault.outward) if conditions is not None),
                     default=0,
                 )
-                until = now + self.transit(segment) + worst
+                until = now + self.transit(segment) + worst + self._misled_by(fault)
             case LateTimer():
                 before = self._lateness[fault.host]
                 self._lateness[fault.host] = fault.wake_up.longest
@@ -467,6 +478,20 @@ class Situation:
                 self.disturb(None, until)
             case _:
                 pass
+
+    def _misled_by(self, cable: CableConditions) -> int:
+        """Return for how long hosts may ask for each other's MACs in vain after a cable's fault.
+
+        ARP has no checksum: one flipped bit in an answer, and what a host sends to a peer goes nowhere.
+        """
+        corrupts = any(ways is not None and ways.corrupt for ways in (cable.inward, cable.outward))
+        return LINUX.unlearning_time if corrupts and self._speaks_to_peers(cable.segment) else 0
+
+    def _speaks_to_peers(self, segment: str) -> bool:
+        return any(
+            member.segment.name == segment and member.config.transport is Transport.UNICAST
+            for member in self.members.values()
+        )
 
     def _misdirected(self, segment: str) -> int:
         """Return for how long a switch may send elsewhere what is for a host, after a frame with its MAC.
