@@ -93,6 +93,7 @@ class Member:
         leaving: whether its daemon has been asked to leave, and waits for its scripts.
         excused: the instant up to which it may have an address though it is not master: a release was refused, or
             another program put it there.
+        runs_ucarp: whether it is a ucarp's: what it does is seen on the wire and on its interface alone.
     """
 
     host: Machine
@@ -102,6 +103,10 @@ class Member:
     holds: dict[IPAddress, int] = field(default_factory=dict[IPAddress, int])
     leaving: bool = False
     excused: int = -1
+    runs_ucarp: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.runs_ucarp = isinstance(self.host, UcarpHost)
 
     @property
     def label(self) -> str:
@@ -112,11 +117,6 @@ class Member:
     def active(self) -> bool:
         """Whether its daemon runs, and does not stand still."""
         return self.host.running and not self.host.paused
-
-    @property
-    def runs_ucarp(self) -> bool:
-        """Whether it is a ucarp's: what it does is seen on the wire and on its interface alone."""
-        return isinstance(self.host, UcarpHost)
 
     @property
     def dead_time(self) -> int:
