@@ -112,7 +112,8 @@ class Interface:
         Args:
             address: which.
         """
-        return tuple(variant for variant in self.leases if variant.ip == address)
+        packed = address.packed  # made and compared faster than addresses are
+        return tuple(variant for variant in self.leases if variant.packed == packed)
 
     def answers(self, packed: bytes) -> bool:
         """Return whether it has an address.

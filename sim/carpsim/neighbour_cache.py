@@ -52,6 +52,16 @@ class NeighbourSettings:
     locktime: int = SECOND
     queue: int = 101
 
+    @property
+    def unlearning_time(self) -> int:
+        """How long a cache may keep what is wrong while it is used, nanoseconds.
+
+        An entry is believed for ``1.5 * base reachable time``, used for ``delay first probe`` longer, checked with
+        ``questions * retrans time``, then forgotten, and asked for anew a **retrans time** later.
+        """
+        believed = self.base_reachable_time + self.base_reachable_time // 2
+        return believed + self.delay_first_probe_time + (self.questions + 1) * self.retrans_time
+
 
 LINUX: Final = NeighbourSettings()
 """As Linux is delivered."""

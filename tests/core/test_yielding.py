@@ -17,7 +17,9 @@ OVERSLEPT = "MASTER -> BACKUP: slept past the dead time"
 BETTER = Peer(advskew=49)
 EQUAL = Peer(advskew=50)
 WORSE = Peer(advskew=51)
+EQUAL_WINS = replace(EQUAL, source=IPv4Address("10.0.0.4"))
 CONFIG = replace(PLAIN, advskew=50)
+INTERVAL = CONFIG.interval
 
 
 def test_yields_to_a_better_master_with_a_last_advertisement() -> None:
@@ -68,6 +70,15 @@ def tied(own: str, *, down_hook: bool = False) -> Machine:
     source6 = IPv6Address(f"fe80::{own}")
     config = replace(DUAL, advskew=240, source=IPv4Address(f"10.0.0.{own}"), source6=source6, down_hook=down_hook)
     return Machine.master(config)
+
+
+@pytest.mark.parametrize(("after", "preempts"), [(0, False), (INTERVAL - 1, False), (INTERVAL, True)])
+def test_who_has_just_yielded_waits_before_it_preempts(after: int, preempts: bool) -> None:
+    """The worse one that it hears may be leaving too, for the better one that is still to be heard."""
+    machine = Machine.master(replace(CONFIG, preempt=True))
+    machine.feed(EQUAL_WINS.advertises())
+    machine.feed(replace(EQUAL_WINS, advskew=51).advertises(), after=after)
+    assert (machine.state is State.MASTER) is preempts
 
 
 def test_tie_is_conceded_where_all_hosts_are_ours() -> None:

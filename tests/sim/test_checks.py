@@ -1,9 +1,11 @@
 """Each check holds for the sound core, and catches a core that is broken in the way that it is about."""
 
 from dataclasses import replace
+from ipaddress import IPv4Address
 
 import pytest
 
+from carpsim.adversary import Replay
 from carpsim.checks import CHECKS, Bound, Checks, Verdict, violated
 from carpsim.conditions import Conditions, IndependentLoss
 from carpsim.distribution import Constant
@@ -14,7 +16,9 @@ from carpsim.faults import (
     Deafness,
     Demotion,
     Fault,
+    Illness,
     LinkLoss,
+    Maintenance,
     Partition,
     Pause,
     Stop,
@@ -22,20 +26,30 @@ from carpsim.faults import (
 )
 from carpsim.host import Script
 from carpsim.neighbour_cache import LINUX
-from carpsim.scenario import Scenario
+from carpsim.scenario import HostSettings, Scenario
 from carpsim.trace import Digest, Trace
 from carpsim.world import World
-from triocarp.core import FREEBSD, UCARP, Dialect, Hook
+from triocarp.core import FREEBSD, NETBSD, OPENBSD, UCARP, Dialect, Hook, NodeConfig, Transport
 from triocarp.core.timing import SECOND
 
 from . import mutants
 from .small_worlds import PLAIN, VIRTUAL_ADDRESS, scenario, verdicts_of
 
 MILLISECOND = SECOND // 1000
+PEERS = tuple(IPv4Address(f"10.0.0.{number}") for number in range(1, 4))
 SPLIT = Partition(at=8 * SECOND, parts=(("a",), ("b", "client-1")), duration=8 * SECOND + 300 * MILLISECOND)
 KILL = Crash(at=8 * SECOND, host="a")
 STOP = Stop(at=8 * SECOND, host="a", restart_after=8 * SECOND)
 FREEZE = Pause(at=8 * SECOND, host="a", duration=8 * SECOND)
+
+
+def unicast(host: HostSettings) -> HostSettings:
+    """Return a host that speaks to each of its `PEERS`, at an interval that is no whole second."""
+    (config,) = host.config.virtual_hosts
+    others = tuple(peer for peer in PEERS if peer != config.source)
+    config = replace(config, transport=Transport.UNICAST, peers=others, advskew=config.advskew + 79)
+    return replace(host, config=NodeConfig(virtual_hosts=(config,)))
+
 
 CASES: tuple[tuple[str, mutants.Mutant, Scenario], ...] = (
     ("one-holder", mutants.never_yields, scenario(SPLIT)),
@@ -48,6 +62,7 @@ CASES: tuple[tuple[str, mutants.Mutant, Scenario], ...] = (
     ("silent-outside-master", mutants.holds_as_backup, scenario()),
     ("release-before-goodbye", mutants.goodbye_before_release, scenario(STOP)),
     ("release-before-goodbye", mutants.never_releases, scenario(SwitchOver(at=8 * SECOND, host="a"))),
+    ("release-before-goodbye", mutants.goodbye_before_release, scenario(STOP, change=unicast)),
     ("lease-honoured", mutants.leases_for_ever, scenario(KILL)),
     ("lease-honoured", mutants.kernel_keeps_leases, scenario(KILL)),
     ("lease-honoured", mutants.leases_for_ever, scenario(FREEZE)),
@@ -149,6 +164,62 @@ def test_sound_core_passes(fault: Fault, dialect: Dialect) -> None:
     """Three hosts and two clients keep all promises through each fault."""
     config = replace(PLAIN, dialect=dialect)
     assert violated(verdicts_of(scenario(fault, hosts=3, clients=2, config=config)).values()) == ()
+
+
+@pytest.mark.parametrize(
+    ("dialect", "told"),
+    [
+        (UCARP, SwitchOver(at=8 * SECOND, host="a", hold_down=SECOND)),
+        (OPENBSD, Maintenance(at=8 * SECOND, host="a", duration=SECOND)),
+        (OPENBSD, Illness(at=8 * SECOND, host="a", duration=SECOND)),
+    ],
+    ids=["switch-over", "maintenance", "illness"],
+)
+def test_what_a_frozen_daemon_is_told_counts_from_when_it_reads_it(dialect: Dialect, told: Fault) -> None:
+    """It wakes up, takes over, reads that it shall not, and comes back: causes, and no flapping."""
+    frozen = Pause(at=7 * SECOND, host="a", duration=8 * SECOND)
+    config = replace(PLAIN, dialect=dialect)
+    assert violated(verdicts_of(scenario(frozen, told, config=config)).values()) == ()
+
+
+def test_switch_misled_by_a_replay_is_a_disturbance() -> None:
+    """It sends elsewhere what is for the host whose frame that was, until that speaks again (seed 20011891)."""
+    what = scenario(
+        Crash(at=7 * SECOND, host="a", power=True, restart_after=4 * SECOND),
+        Replay(at=17 * SECOND, vhid=1, interval=300 * MILLISECOND, duration=SECOND, goodbye=True),
+        config=replace(PLAIN, dialect=UCARP),
+        change=unicast,
+    )
+    assert violated(verdicts_of(what).values()) == ()
+
+
+@pytest.mark.parametrize("duration", range(13_000, 14_000, 250))
+def test_unicast_heals_when_the_kernel_has_asked_for_the_mac_again(duration: int) -> None:
+    """Frames wait for the next question, up to a second after the end of a partition (seed 30011110)."""
+    split = Partition(at=12 * SECOND, parts=(("a", "client-1"), ("b",)), duration=duration * MILLISECOND)
+    late = Crash(at=4 * SECOND, host="a", power=True, restart_after=4 * SECOND)
+    config = replace(PLAIN, dialect=OPENBSD, preempt=False)
+    assert violated(verdicts_of(scenario(late, split, config=config, change=unicast)).values()) == ()
+
+
+def test_goodbye_may_wait_for_a_peer_that_is_away() -> None:
+    """The kernel keeps it until the peer answers an ARP request; the host has the address again by then."""
+    slow = Script(duration=Constant(2_200 * MILLISECOND))
+    what = scenario(
+        LinkLoss(at=14 * SECOND, host="a", duration=12 * SECOND),
+        Maintenance(at=23 * SECOND, host="b", duration=SECOND),
+        config=replace(PLAIN, dialect=NETBSD, preempt=False, down_hook=True),
+        change=lambda host: replace(unicast(host), scripts={Hook.DOWN: slow}),
+    )
+    assert violated(verdicts_of(what).values()) == ()
+
+
+def test_client_is_not_judged_by_what_it_hears_later() -> None:
+    """A BSD that loses says nothing: until the refresh a client asks the wrong host, and nobody promised more."""
+    split = Partition(at=2 * SECOND, parts=(("b", "client-1"), ("a",)), duration=14_500 * MILLISECOND)
+    config = replace(PLAIN, dialect=FREEBSD, announce_refresh=10 * SECOND)
+    what = scenario(split, config=config, neighbours=LINUX)
+    assert violated(verdicts_of(what).values()) == ()
 
 
 def test_former_masters_last_word_makes_no_second_holder(monkeypatch: pytest.MonkeyPatch) -> None:

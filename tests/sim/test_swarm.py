@@ -26,6 +26,26 @@ from .small_worlds import scenario
 FIRST = 1000
 """The first seed of these tests."""
 
+ONCE_FAILED = (
+    511402,
+    511878,
+    9004723,
+    9009702,
+    9012278,
+    9013804,
+    9015000,
+    9016337,
+    20002147,
+    20006174,
+    20011891,
+    30011110,
+    30015667,
+    30015679,
+    30016188,
+    50004788,
+)
+"""Seeds that have shown a fault of the core or of a check."""
+
 MISCHIEF: tuple[Fault, ...] = (
     Partition(at=8_123_456_789, parts=(("a", "b"), ("c", "client-1")), duration=6_300_000_000),
     Pause(at=9_000_000_001, host="b", duration=SECOND),
@@ -38,6 +58,12 @@ MISCHIEF: tuple[Fault, ...] = (
 def test_seeds_pass(first: int) -> None:
     """A hundred seeds, in the same order each time."""
     assert [outcome for outcome in map(examine, range(first, first + 25)) if not outcome.passed] == []
+
+
+@pytest.mark.parametrize("seed", ONCE_FAILED)
+def test_seeds_that_once_failed_pass(seed: int) -> None:
+    """What was mended stays so."""
+    assert examine(seed).violations == ()
 
 
 def test_processes_find_what_one_finds() -> None:

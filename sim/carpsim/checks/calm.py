@@ -109,6 +109,7 @@ class Calm:
                 ("clock drift", situation.drift_of(patience + interval)),
                 ("timer lateness", 2 * max(situation.lateness(member.host) for member in group)),
                 ("latency", 2 * situation.latency(group[0])),
+                *situation.resolving(group[0]),
                 *slowness_of(group),
             )
         )
@@ -125,12 +126,12 @@ class Calm:
 
     def _has_margin(self, member: Member, group: list[Member]) -> bool:
         """Return whether a host is heard in time: neither timers nor latencies eat up the dead time."""
-        situation = self._situation
+        situation, interval, dead_time = self._situation, member.interval, member.dead_time
         late = (
             member.reading
             + situation.latency(member)
             + situation.lateness(member.host)
-            + situation.drift_of(member.dead_time)
+            + situation.drift_of(dead_time)
         )
         if any(other.runs_ucarp for other in group):
             # A ucarp is silent while a script runs, and does not wait longer for who is slower.
@@ -138,8 +139,8 @@ class Calm:
                 script_time(other, Hook.UP) + script_time(other, Hook.DOWN) for other in group if other.runs_ucarp
             )
             late += scripts + max(situation.lateness(other.host) for other in group)
-            return max(other.interval for other in group) + late < member.dead_time
-        return member.interval + late < member.dead_time or member.interval >= member.dead_time
+            return max(other.interval for other in group) + late < dead_time
+        return interval + late < dead_time or interval >= dead_time
 
     def _may_tie_for_ever(self, group: list[Member]) -> bool:
         """Return whether equal hosts yield to each other for ever, as BSDs in perfect step do."""

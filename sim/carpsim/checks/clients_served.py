@@ -7,7 +7,6 @@ from carpsim.checks.check import Check
 from carpsim.checks.situation import Member, Situation, script_time
 from carpsim.checks.verdict import Bound, OnUcarp
 from carpsim.client import Answer, Client
-from carpsim.neighbour_cache import NeighbourSettings
 from carpsim.scenario import ClientSettings
 from triocarp.core import Hook, IPAddress, State
 
@@ -19,14 +18,12 @@ class ClientsServed(Check):
     The last host to become master does so within the bound of `preferred-master`, whose formula begins this one,
     and announces when its scripts have ended: ``down script + up script``. A client that hears the announcement
     sends its next probe to the right host. One that was cut off then believes what it knew before, and its cache
-    has to find out by itself: an entry is believed for ``1.5 * base reachable time``, used for ``delay first
-    probe`` longer, checked with ``questions * retrans time``, then forgotten, and asked for anew, which may begin
-    a **retrans time** after the holder is there. It finds out only while it is used, so that a probe interval
-    comes on top. The switch adds nothing: it floods what it does not know, and learns a host's MAC from each
-    frame of it.
+    has to find out by itself, which takes `carpsim.neighbour_cache.NeighbourSettings.unlearning_time` and a
+    **probe interval**, for it finds out only while it is used. The switch adds nothing: it floods what it
+    does not know, and learns a host's MAC from each frame of it.
 
-    The cache's part is waived for a client which certainly heard the present master announce, and nobody else who
-    said that the address is theirs (`carpsim.adversary.ArpSpoof`).
+    The cache's part is waived for probes of a client which has certainly heard the present master announce, and
+    nobody else who said that the address is theirs (`carpsim.adversary.ArpSpoof`).
     """
 
     NAME: ClassVar = "clients-served"
@@ -97,14 +94,14 @@ class ClientsServed(Check):
             one.runs_ucarp and one.state is State.MASTER and settings.target not in one.holds for one in masters
         ):
             return  # a ucarp does not look after its address
-        bound = self._bound(settings, group)
+        bound = self._bound(settings, group, sent)
         since = max(since, *self.situation.disturbed.values())
         if sent > since + bound.value:
             self.violate(bound, f"a probe of {client.name} at {sent / 1e9:.9f} s is not answered")
         else:
             self.judge(bound, since + bound.value - sent)
 
-    def _bound(self, settings: ClientSettings, group: list[Member]) -> Bound:
+    def _bound(self, settings: ClientSettings, group: list[Member], sent: int) -> Bound:
         situation = self.situation
         scripts = max(script_time(member, Hook.DOWN) + script_time(member, Hook.UP) for member in group)
         delay = max((member.config.preempt_delay for member in group if member.config.preempt), default=0)
@@ -121,10 +118,10 @@ class ClientsServed(Check):
         )
         teacher = self._taught.get(settings.name)
         unlearned_at = situation.spoofed.get(settings.target, -1)
-        if teacher is not None and teacher[0].state is State.MASTER and teacher[1] > unlearned_at:
+        if teacher is not None and teacher[0].state is State.MASTER and unlearned_at < teacher[1] < sent:
             return bound
         return bound.plus(
-            ("neighbour cache", cache_time(settings.neighbours)), ("probe interval", settings.interval)
+            ("neighbour cache", settings.neighbours.unlearning_time), ("probe interval", settings.interval)
         )
 
     def _group(self, settings: ClientSettings) -> list[Member] | None:
@@ -143,14 +140,3 @@ class ClientsServed(Check):
             and situation.hears(member.label, settings.name, segment)
             and situation.hears(settings.name, member.label, segment)
         )
-
-
-def cache_time(settings: NeighbourSettings) -> int:
-    """Return how long a neighbour cache may keep what is wrong, nanoseconds.
-
-    Args:
-        settings: of the cache.
-    """
-    believed = settings.base_reachable_time + settings.base_reachable_time // 2
-    asked = (settings.questions + 1) * settings.retrans_time
-    return believed + settings.delay_first_probe_time + asked

@@ -23,9 +23,9 @@ class OneHolder(Check):
     once: nothing else delays it. If it is the worse one, it did not hear the better one's advertisements before,
     so something has disturbed one of them (a partition, a lost link, a standstill) and it has to wait for the
     better one's next regular advertisement: ``interval of the better one + clock drift + lateness of its timer +
-    latency`` from the end of the disturbance. The same holds for two that were masters of two parts when these
-    were joined. So the window ends a latency after both took the address, or with that sum after the last
-    disturbance of one of the two, whichever is later.
+    latency`` from the end of the disturbance. Over unicast its kernel may have to ask for a MAC once more. The
+    same holds for two that were masters of two parts when these were joined. So the window ends a latency after
+    both took the address, or with that sum after the last disturbance of one of the two, whichever is later.
 
     A daemon that was killed or stands still cannot release; its kernel does, ``lease + lateness of the kernel``
     after the daemon's end. Only then does the window begin. A release that the kernel refuses is excused up to the
@@ -102,6 +102,7 @@ class OneHolder(Check):
                 ("clock drift", situation.drift_of(interval)),
                 ("timer lateness", max(situation.lateness(member.host) for member in pair)),
                 latency,
+                *situation.resolving(pair[0]),
                 *slowness_of(pair),
             )
         )

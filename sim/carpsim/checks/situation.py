@@ -24,6 +24,7 @@ from carpsim.faults import (
 )
 from carpsim.host import Host, Machine
 from carpsim.lease_clock import longest_lateness
+from carpsim.neighbour_cache import LINUX
 from carpsim.segment import Segment, Snooping
 from carpsim.ucarp_host import (
     LAUNCH,
@@ -38,30 +39,38 @@ from carpsim.ucarp_host import (
 from carpsim.world import World
 from triocarp.core import (
     Cause,
+    DemotionRequested,
     Effect,
     EffectFailed,
     Event,
+    HealthChanged,
     HoldAddresses,
     Hook,
     IPAddress,
     IPInterface,
     Link,
     LinkChanged,
+    MaintenanceChanged,
     ReleaseAddresses,
     Sealing,
     State,
     StateChanged,
     StopRequested,
+    SwitchOverRequested,
     Transport,
     VirtualHostConfig,
 )
 from triocarp.core.back_off import FIRST, LONGEST
 from triocarp.core.events import WallClockChanged
+from triocarp.core.hearing import ADVSKEW_MAX, STAGGER
 from triocarp.core.preference import Standing
 from triocarp.core.timing import SECOND, advertisement_interval, lease_seconds
 
 MOST_DEMOTED: Final = 240
 """The advskew of a demoted host, in every dialect that expresses demotion by it."""
+
+SUCCESSION_MAX: Final = ADVSKEW_MAX * STAGGER
+"""How long the last backup waits after a goodbye, nanoseconds."""
 
 FOR_EVER: Final = 2**62
 """After every instant."""
@@ -84,6 +93,7 @@ class Member:
         leaving: whether its daemon has been asked to leave, and waits for its scripts.
         excused: the instant up to which it may have an address though it is not master: a release was refused, or
             another program put it there.
+        runs_ucarp: whether it is a ucarp's: what it does is seen on the wire and on its interface alone.
     """
 
     host: Machine
@@ -93,6 +103,10 @@ class Member:
     holds: dict[IPAddress, int] = field(default_factory=dict[IPAddress, int])
     leaving: bool = False
     excused: int = -1
+    runs_ucarp: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.runs_ucarp = isinstance(self.host, UcarpHost)
 
     @property
     def label(self) -> str:
@@ -103,11 +117,6 @@ class Member:
     def active(self) -> bool:
         """Whether its daemon runs, and does not stand still."""
         return self.host.running and not self.host.paused
-
-    @property
-    def runs_ucarp(self) -> bool:
-        """Whether it is a ucarp's: what it does is seen on the wire and on its interface alone."""
-        return isinstance(self.host, UcarpHost)
 
     @property
     def dead_time(self) -> int:
@@ -275,6 +284,16 @@ class Situation:
         frames = 3 if member.config.transport is Transport.UNICAST else 1
         return frames * self.transit(member.segment)
 
+    def resolving(self, member: Member) -> tuple[tuple[str, int], ...]:
+        """Return the term of a bound that unicast adds: none elsewhere.
+
+        The kernel may have asked for a peer's MAC just before the peer could hear it, and asks again later.
+
+        Args:
+            member: who sends.
+        """
+        return (("ARP retry", LINUX.retrans_time),) if member.config.transport is Transport.UNICAST else ()
+
     def lateness(self, host: Machine) -> int:
         """Return how late a host's timer is at most, nanoseconds.
 
@@ -426,7 +445,7 @@ class Situation:
                     (conditions.longest for conditions in (fault.inward, fault.outward) if conditions is not None),
                     default=0,
                 )
-                until = now + self.transit(segment) + worst
+                until = now + self.transit(segment) + worst + self._misled_by(fault)
             case LateTimer():
                 before = self._lateness[fault.host]
                 self._lateness[fault.host] = fault.wake_up.longest
@@ -453,10 +472,39 @@ class Situation:
             case ArpSpoof():
                 self.spoofed[attack.address] = until
                 self.disturb(None, until)
-            case Replay() | CraftedAdvertisement() if self._may_be_believed(attack):
+            case Replay() if self._may_be_believed(attack):
+                self.disturb(None, until + self._misdirected(attack.segment))
+            case CraftedAdvertisement() if self._may_be_believed(attack):
                 self.disturb(None, until)
             case _:
                 pass
+
+    def _misled_by(self, cable: CableConditions) -> int:
+        """Return for how long hosts may ask for each other's MACs in vain after a cable's fault.
+
+        ARP has no checksum: one flipped bit in an answer, and what a host sends to a peer goes nowhere.
+        """
+        corrupts = any(ways is not None and ways.corrupt for ways in (cable.inward, cable.outward))
+        return LINUX.unlearning_time if corrupts and self._speaks_to_peers(cable.segment) else 0
+
+    def _speaks_to_peers(self, segment: str) -> bool:
+        return any(
+            member.segment.name == segment and member.config.transport is Transport.UNICAST
+            for member in self.members.values()
+        )
+
+    def _misdirected(self, segment: str) -> int:
+        """Return for how long a switch may send elsewhere what is for a host, after a frame with its MAC.
+
+        Until the host speaks again: a backup does so only when it has missed its master for the dead time. What
+        is sent to a group goes everywhere.
+        """
+        waits = (
+            member.dead_time + member.interval
+            for member in self.members.values()
+            if member.segment.name == segment and member.config.transport is Transport.UNICAST
+        )
+        return max(waits, default=0)
 
     def _of_ucarp(self, host: str, duration: int) -> int:
         """Return for how long a ucarp is not itself after a fault; a carpd is at once, or says for how long."""
@@ -539,6 +587,11 @@ class Situation:
                 member = self._by_host[host.name][interface, vhid]
                 member.excused = max(member.excused, now + member.lease + longest_lateness(member.lease))
                 self.disturb(host.name, now)
+            case SwitchOverRequested():  # a daemon that stood still reads of it later than it was said
+                self.disturb(host.name, now + max(event.hold_down, SUCCESSION_MAX))
+            case MaintenanceChanged() | HealthChanged() | DemotionRequested():
+                # Where both ends are read at once, what it has said is still at work when it takes that back.
+                self.disturb(host.name, now + SUCCESSION_MAX)
             case _:
                 self.disturb(host.name, now)
 

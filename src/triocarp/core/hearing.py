@@ -219,8 +219,14 @@ class Hearing:
             self._mastership.become_master(Cause.PREEMPTING, now)
 
     def _may_preempt(self, now: int) -> bool:
-        """Return whether a worse master has been heard for long enough, and we shall not let it be."""
-        config = self._config
+        """Return whether a worse master has been heard for long enough, and we shall not let it be.
+
+        Who has just yielded waits for an interval: when several hosts took over at once, the worse one may be on
+        its way out as well, and the better one is still to be heard.
+        """
+        config, yielded_at = self._config, self._mastership.yielded_at
+        if yielded_at is not None and now - yielded_at < self._own.interval:
+            return False
         worse_for = self._listening.worse_for(now)
         waited = worse_for is not None and worse_for >= config.preempt_delay
         return config.preempt and waited and not self._damper.damps(now)

@@ -33,6 +33,7 @@ class Mastership:
         neutral: whether the addresses are left alone, because the host has not been master yet.
         stopping: whether the operator has asked the host to leave.
         wall_offset: nanoseconds to add to an instant to have the wall clock; None while that is unknown.
+        yielded_at: when the host last left mastership to a peer, in nanoseconds; None if it never did.
     """
 
     __slots__ = (
@@ -58,6 +59,7 @@ class Mastership:
         "parting",
         "stopping",
         "wall_offset",
+        "yielded_at",
     )
 
     def __init__(self, parts: Parts) -> None:
@@ -83,6 +85,7 @@ class Mastership:
         self.neutral = parts.config.neutral
         self.stopping = False
         self.wall_offset: int | None = None
+        self.yielded_at: int | None = None
 
     @property
     def state(self) -> State:
@@ -177,6 +180,7 @@ class Mastership:
             peer: to whom.
         """
         self.leave(cause, now, parting=parting, peer=peer)
+        self.yielded_at = now
         damped = self._damper.lose(now)
         if damped is not None:
             self._outbox.notice(Notice.FLAPPING, peer=peer, detail=f"{damped / SECOND:g} s")
