@@ -37,9 +37,13 @@ class Host:
         return facts(**self.changes)
 
 
-def test_a_sound_host_is_exit_status_0(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_sound_host_is_exit_status_0(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """One line for each finding, with its verdict first."""
-    assert main(FLAGS, gather_facts=Host()) == 0
+    password = tmp_path / "password"
+    password.write_bytes(b"love")
+    password.chmod(0o600)
+    words = [*FLAGS, "-o", str(password)]
+    assert main(words, gather_facts=Host()) == 0
     out = capsys.readouterr().out
     assert all(line.startswith("fine") for line in out.splitlines())
 
@@ -50,6 +54,14 @@ def test_a_host_with_something_to_mend_is_exit_status_1(capsys: pytest.CaptureFi
     out = capsys.readouterr().out
     assert "mend    arp_ignore eth0: it is 8" in out
     assert "        -> sysctl -w net.ipv4.conf.eth0.arp_ignore=0" in out
+
+
+def test_what_carpd_would_warn_of_is_noted(capsys: pytest.CaptureFixture[str]) -> None:
+    """Such as a word without an option, which somebody took for a file."""
+    assert main([*FLAGS, "carpd.toml"], gather_facts=Host()) == 0
+    out = capsys.readouterr().out
+    assert "note    settings: the password on the command line" in out
+    assert "note    settings: a word that belongs to no option" in out
 
 
 def test_json_says_the_same(capsys: pytest.CaptureFixture[str]) -> None:

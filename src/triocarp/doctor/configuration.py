@@ -12,12 +12,14 @@ _CHECK = "interface"
 
 
 def check(settings: Settings, facts: Facts) -> Iterator[Finding]:
-    """Yield what is wrong with interfaces, source addresses, peers and the journal.
+    """Yield what is wrong or odd with settings, interfaces, source addresses, peers, gateways and the journal.
 
     Args:
         settings: of carpd.
         facts: of this host.
     """
+    for warning in settings.warnings:
+        yield Finding(check="settings", verdict=Verdict.NOTE, found=warning)
     for line in starting.interface_obstacles(settings.needs, facts.table):
         yield Finding(
             check=_CHECK,
