@@ -95,6 +95,7 @@ def _tell_what_to_expect(stories: Stories, configs: Sequence[NodeConfig], runs: 
     head = f"{counted(runs, 'run')} of each, with {counted(len(configs), 'host')}"
     sys.stdout.write(f"{head:58}{'outage, s':>18}  two hosts answer  changes\n")
     sys.stdout.write(f"{'':58}{'p50':>9}{'p99':>9}{'runs':>9}{'s':>8}  of state\n")
+    sys.stdout.flush()
     for expected in stories.expectations(configs, runs=runs):
         yield expected
         sys.stdout.write(_line(expected))
