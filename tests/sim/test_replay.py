@@ -232,6 +232,27 @@ def test_what_is_missing_is_said(tmp_path: Path, content: bytes, options: list[s
         main(["replay", str(path), *options])
 
 
+@pytest.mark.parametrize("name", ["noise.toml", "noise.jsonl"])
+def test_noise_is_refused_in_a_line(tmp_path: Path, name: str) -> None:
+    """Bytes that are no text, whatever the file is called."""
+    path = tmp_path / name
+    path.write_bytes(bytes(range(128, 256)))
+    with pytest.raises(SystemExit) as caught:
+        main(["replay", str(path)])
+    (line,) = str(caught.value).splitlines()
+    assert str(path) in line
+
+
+def test_noise_behind_a_trace_is_refused_in_a_line(tmp_path: Path) -> None:
+    """A file that was overwritten in its middle is no text any more."""
+    path = tmp_path / "noise.jsonl"
+    path.write_bytes("".join(trace_of(master_dies())).encode() + b"\xff\n")
+    with pytest.raises(SystemExit, match="not a text in UTF-8") as caught:
+        main(["replay", str(path), "--scenario", scenario_in(tmp_path)])
+    (line,) = str(caught.value).splitlines()
+    assert str(path) in line
+
+
 def test_a_trace_of_an_unknown_scenario_asks_for_its_file(tmp_path: Path) -> None:
     """A trace names its scenario; one that the library has not got must be given."""
     trace = written(tmp_path, trace_of(master_dies()))
