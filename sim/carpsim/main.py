@@ -6,12 +6,13 @@ import signal
 import sys
 import threading
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from types import FrameType
-from typing import Final, Protocol, final
+from typing import Final, Protocol, TextIO, cast, final
 
 from carpsim.commands import check, list_scenarios, replay, report, run, show, sweep, whatif
+from carpsim.named_file import STANDARD_OUTPUT, NamedOutput
 
 
 class Command(Protocol):
@@ -81,7 +82,7 @@ def _carry_out(command: Command, arguments: argparse.Namespace) -> int:
     """Run a subcommand; what comes from outside and ends it is told in one line."""
     ahead = f"carpsim {command.NAME}: "
     try:
-        with _sigterm_as_exception():
+        with _sigterm_as_exception(), redirect_stdout(cast("TextIO", NamedOutput(sys.stdout))):
             status = command.run(arguments)
             sys.stdout.flush()
     except KeyboardInterrupt:
@@ -91,13 +92,14 @@ def _carry_out(command: Command, arguments: argparse.Namespace) -> int:
     except _TerminatedError:
         sys.stderr.write(f"{ahead}terminated\n")
         return STATUS_TERMINATED
-    except BrokenPipeError:
-        _forget_output()
-        return STATUS_NO_READER
     except OSError as error:
-        if error.filename is None:  # it was the output, which cannot be written once more at the end, either
-            _forget_output()
-        raise SystemExit(f"{ahead}{error.filename or 'standard output'}: {error.strerror}") from None
+        if error.filename == STANDARD_OUTPUT:
+            _forget_output()  # nor can it be written once more at the end
+            if isinstance(error, BrokenPipeError):
+                return STATUS_NO_READER
+        name = [] if error.filename is None else [str(error.filename)]
+        words = error.strerror or " ".join(map(str, error.args)) or type(error).__name__
+        raise SystemExit(ahead + ": ".join([*name, words])) from None
     return status
 
 

@@ -9,6 +9,7 @@ from typing import Any, BinaryIO, Final, final
 import dpkt
 
 from carpsim.frame import FRAME_LENGTH_MAX, Frame
+from carpsim.named_file import open_binary
 from carpsim.segment import Segment
 from carpsim.world import World, WorldWatcher
 from triocarp.core.timing import SECOND
@@ -104,4 +105,4 @@ class Captures(WorldWatcher):
     def began(self, world: World) -> None:
         """Open the files; see `WorldWatcher`."""
         for name, segment in world.segments.items():
-            Capture(segment, self._files.enter_context((self._directory / f"{name}.pcap").open("wb")))
+            Capture(segment, self._files.enter_context(open_binary(self._directory / f"{name}.pcap")))

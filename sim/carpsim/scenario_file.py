@@ -297,9 +297,10 @@ class _Reader:
         self._group: Layer = ((GROUP,), self._told_table(GROUP))
         self._top = self._read_top()
         told = tree.get("checks")
-        for index, name in enumerate(told if isinstance(told, list) else ()):
-            if isinstance(name, str) and name not in CHECKS:
-                mistakes.wrong_word(("checks", index), name, CHECKS)
+        if isinstance(told, list):
+            for index, name in enumerate(told):
+                if isinstance(name, str) and name not in CHECKS:
+                    mistakes.wrong_word(("checks", index), name, CHECKS)
         self._seed: int = self._top.get("seed", 0) if seed is None else seed
         self._duration: int = self._top.get("duration", default_of(TOP.fields["duration"]))
 

@@ -9,7 +9,6 @@ import copy
 import hashlib
 import itertools
 import json
-import os
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, wait
@@ -20,6 +19,7 @@ from typing import Any, Final, TypeAlias, final
 
 from carpsim.measurement import Measurement
 from carpsim.mistakes import ScenarioError
+from carpsim.named_file import open_text, synchronise
 from carpsim.randomness import stream, stream_seed, uniform
 from carpsim.scenario_file import scenario_of
 from carpsim.trace import RELEASE
@@ -300,7 +300,7 @@ class Results:
             for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
                 if not line.endswith("\n"):
                     # The last run was not written whole; it is run again, on a line of its own.
-                    with path.open("a", encoding="utf-8") as file:
+                    with open_text(path, "a") as file:
                         file.write("\n")
                     break
                 self._learn(line)
@@ -319,10 +319,9 @@ class Results:
         """
         self._known[result.key] = result
         line = json.dumps({"key": result.key, "row": result.row, "outages": list(result.outages)})
-        with self._path.open("a", encoding="utf-8") as file:
+        with open_text(self._path, "a") as file:
             file.write(f"{line}\n")
-            file.flush()
-            os.fsync(file.fileno())
+            synchronise(file)
 
     def _learn(self, line: str) -> None:
         try:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from carpsim.commands import list_scenarios
 from carpsim.main import STATUS_INTERRUPTED, STATUS_NO_READER, STATUS_TERMINATED, main
 
 TIMEOUT_S = 60
@@ -126,6 +127,49 @@ def test_full_disk_is_told_in_a_line() -> None:
         )
     assert done.returncode == 1
     assert done.stderr == b"carpsim list: standard output: No space left on device\n"
+
+
+SWEEP = """\
+scenario = "split-brain-and-heal"
+repetitions = 50
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it has no limits of this kind")
+@pytest.mark.parametrize(
+    ("arguments", "file"),
+    [
+        (["run", "one-host", "--trace", "trace.jsonl"], "trace.jsonl"),
+        (["run", "one-host", "--capture", "."], "lan.pcap"),
+        (["run", "one-host", "--report", "page.html"], "page.html"),
+        (["report", "one-host", "-o", "page.html"], "page.html"),
+        (["sweep", "sweep.toml", "-o", "there", "--jobs", "1"], "there/runs.jsonl"),
+    ],
+)
+def test_file_that_cannot_be_written_whole_is_named(tmp_path: Path, arguments: list[str], file: str) -> None:
+    """As on a full disk: it can be opened, and fails later, when a buffer is emptied or the file is closed."""
+    (tmp_path / "sweep.toml").write_text(SWEEP)
+    done = subprocess.run(
+        ["sh", "-c", 'ulimit -f 4; exec "$@"', "sh", *CARPSIM, *arguments],  # kilobytes, or half of that
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=TIMEOUT_S,
+    )
+    assert (done.returncode, done.stderr) == (1, f"carpsim {arguments[0]}: {file}: File too large\n")
+
+
+def test_error_without_a_name_is_not_blamed_on_the_output(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What happened is told alone where nobody knows to what."""
+
+    def fail(_: object) -> int:
+        raise TimeoutError("nobody answers")
+
+    monkeypatch.setattr(list_scenarios, "run", fail)
+    with pytest.raises(SystemExit) as caught:
+        main(["list"])
+    assert str(caught.value) == "carpsim list: nobody answers"
 
 
 @pytest.mark.parametrize(

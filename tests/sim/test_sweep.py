@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -282,6 +283,18 @@ def test_cluster_that_loses_a_worker_gives_the_same_tables(plan: Path, tmp_path:
 
 def _lines(path: Path) -> int:
     return path.read_bytes().count(b"\n") if path.exists() else 0
+
+
+def test_cluster_that_is_not_there_is_told(plan: Path, tmp_path: Path) -> None:
+    """The address is that of the scheduler which was asked for, and not the standard output's."""
+    config = pytest.importorskip("dask.config")
+    pytest.importorskip("distributed")
+    with socket.socket() as nobody, config.set({"distributed.comm.timeouts.connect": "200ms"}):
+        nobody.bind(("127.0.0.1", 0))  # and does not listen
+        where = f"dask://127.0.0.1:{nobody.getsockname()[1]}"
+        with pytest.raises(SystemExit) as caught:
+            main(["sweep", str(plan), "-o", str(tmp_path / "there"), "--executor", where])
+    assert str(caught.value).startswith(f"carpsim sweep: --executor {where}: no scheduler can be reached: ")
 
 
 def test_every_mistake_of_a_sweep_is_told_at_once(tmp_path: Path) -> None:

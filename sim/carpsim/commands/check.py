@@ -14,6 +14,7 @@ from carpsim.commands.arguments import count, seconds, seed
 from carpsim.counted import counted
 from carpsim.counterexample import write_counterexample
 from carpsim.minimising import minimise
+from carpsim.named_file import write_text
 from carpsim.scenario import Scenario
 from carpsim.swarm import Outcome, differences, examine, examine_all, scenario_of, verdicts_on
 from carpsim.timeline import Timeline
@@ -138,7 +139,7 @@ def _show(outcome: Outcome, *, minimises: bool, directory: Path | None) -> None:
     if directory is not None:
         directory.mkdir(parents=True, exist_ok=True)
         path = directory / f"seed-{outcome.seed}.toml"
-        path.write_text(text, encoding="utf-8")
+        write_text(path, text)
         _say(f"It is in {path}. To have it again:\n    carpsim replay {path}\n")
 
 

@@ -15,6 +15,7 @@ from carpsim.counterexample import rerun
 from carpsim.imagined_interfaces import interfaces_for, interfaces_of
 from carpsim.library import load_scenario
 from carpsim.mistakes import ScenarioError
+from carpsim.named_file import named
 from carpsim.overhearing import Overhearing, groups_of
 from carpsim.retrace import TraceDivergence, TraceError, retrace
 from carpsim.scenario import HostSettings, Scenario
@@ -89,8 +90,6 @@ def run(arguments: argparse.Namespace) -> int:
                 raise SystemExit(
                     f"carpsim replay: {files[0]}: expected a trace, a journal, a counterexample, or a capture"
                 )
-    except OSError as error:
-        raise SystemExit(f"carpsim replay: {error.filename}: {error.strerror}") from None
     except (ScenarioError, SettingsError) as error:
         raise SystemExit("\n".join(error.lines)) from None
     except (TraceError, JournalError) as error:
@@ -116,7 +115,7 @@ def _keys(line: bytes) -> dict[str, object]:
 
 def _lines(path: Path) -> Iterator[str]:
     """Yield the lines of a trace or a journal."""
-    with path.open(encoding="utf-8") as file:
+    with named(path), path.open(encoding="utf-8") as file:
         try:
             yield from file
         except UnicodeDecodeError as error:

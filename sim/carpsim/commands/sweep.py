@@ -117,7 +117,11 @@ def _executor(where: str, jobs: int) -> Generator[Executor]:
                 f"carpsim sweep: --executor {where} needs dask: pip install 'triocarp[cluster]'"
             ) from None
         connect: Any = Client  # it has no types
-        with connect("tcp://" + where.removeprefix(_DASK)) as client:
+        try:
+            connected = connect("tcp://" + where.removeprefix(_DASK))
+        except OSError as error:
+            raise SystemExit(f"carpsim sweep: --executor {where}: no scheduler can be reached: {error}") from None
+        with connected as client:
             yield client.get_executor()
     elif where == "processes":
         with workers(jobs) as executor:
