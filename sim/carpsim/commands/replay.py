@@ -190,7 +190,7 @@ def _replay(files: Sequence[Path], first: str, config: Path | None) -> int:
 def _observe(path: Path, scenario: str | None, config: Path | None) -> int:
     if find_spec("dpkt") is None:
         raise SystemExit("carpsim replay: captures need dpkt: pip install 'triocarp[sim]'")
-    from carpsim.pcap import CaptureError, read_frames  # noqa: PLC0415 - traces and journals need no dpkt
+    from carpsim.pcap import CaptureError, TruncatedCaptureError, read_frames  # noqa: PLC0415 - traces and journals need no dpkt
 
     overhearing = Overhearing(groups_of(_configs(scenario, config)))
     several = len(overhearing.observers) > 1
@@ -200,6 +200,8 @@ def _observe(path: Path, scenario: str | None, config: Path | None) -> int:
                 name = f"VHID {seen.group.vhid}: " if several else ""
                 seconds = (seen.sighting.at - (overhearing.begin or 0)) / SECOND
                 sys.stdout.write(f"{seconds:12.6f} s  {name}{explain_sighting(seen.sighting)}\n")
+    except TruncatedCaptureError as error:
+        sys.stderr.write(f"carpsim replay: {path}: {error}\n")  # what came before is as good as ever
     except CaptureError as error:
         raise SystemExit(f"carpsim replay: {path}: {error}") from None
     begin, end = overhearing.begin, overhearing.end
