@@ -171,3 +171,10 @@ def test_a_partition_in_which_nobody_hears_anybody_may_be() -> None:
     """Who is in no part hears nobody: no parts at all is the worst of partitions, and not a mistake."""
     outcome = run_scenario(parse_scenario(fault("partition", "parts = []"), file="alone.toml"))
     assert [span.what for lane in outcome.recording.lanes.values() for span in lane.holds] == ["10.0.0.100"] * 2
+
+
+@pytest.mark.parametrize("told", ["0", "-1", '"-2s"'])
+def test_a_duration_that_must_be_more_than_nothing_is_told_so(told: str) -> None:
+    """The sentence is true of 0, and of what is less."""
+    with pytest.raises(ScenarioError, match=r"client\.user\.interval: .*: expected .*, more than 0$"):
+        parse_scenario(f"{HOSTS}interval = {told}", file="misfit.toml")

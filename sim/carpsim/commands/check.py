@@ -63,13 +63,22 @@ def run(arguments: argparse.Namespace) -> int:
         arguments: as they were read.
 
     Raises:
-        SystemExit: both a number of seeds and a time were asked for.
+        SystemExit: both a number of seeds and a time were asked for, or what shall be written has no place.
     """
     if arguments.seeds is not None and arguments.time is not None:
         raise SystemExit("carpsim check: give --seeds or --time, not both")
+    if arguments.save is not None:
+        _refuse_no_directory(arguments.save)
     if arguments.check_determinism:
         return _check_determinism(arguments)
     return _check(arguments)
+
+
+def _refuse_no_directory(path: Path) -> None:
+    """Raise SystemExit if there can be no directory; hours later would be too late."""
+    there = next(place for place in (path, *path.absolute().parents) if place.exists())
+    if not there.is_dir():
+        raise SystemExit(f"carpsim check: --save {path}: expected a directory; {there} is none")
 
 
 def _seeds(arguments: argparse.Namespace) -> tuple[Iterable[int], int | None]:
