@@ -284,6 +284,7 @@ class Host:
         self._loop: Loop | None = None
         self._paused = 0
         self._powered = True
+        self._start_is_due = False
 
     # Looking.
 
@@ -333,12 +334,14 @@ class Host:
         self._tell_process()
         wall_clock = () if self.wall_offset is None else (WallClockChanged(offset=self.wall_offset),)
         self._loop.begin((*wall_clock, *self.network.present_state()))
-        if self._paused:
-            self._loop.pause()
 
     def start_if_ended(self) -> None:
-        """Start the daemon, unless it has not ended yet, or the machine has no power: nobody is there to do it."""
-        if self._loop is None and self._powered:
+        """Start the daemon, unless it has not ended yet, or the machine has no power: nobody is there to do it.
+
+        Where everything stands still, so does who would start it: that happens when the host goes on.
+        """
+        self._start_is_due = self.paused
+        if self._loop is None and self._powered and not self.paused:
             self.start()
 
     def stop(self) -> None:
@@ -362,7 +365,7 @@ class Host:
         if not self._powered:
             self._powered = True
             self.network.power_on()
-            self.start()
+            self.start_if_ended()
 
     def _end(self) -> None:
         if self._loop is not None:
@@ -407,6 +410,8 @@ class Host:
             self._loop.take_waiting([(event, self._counts_from(event, at)) for event, at in waiting])
         if self._loop is not None:  # it may have been told to stop
             self._loop.resume()
+        if self._start_is_due:
+            self.start_if_ended()
 
     def _counts_from(self, event: Event, at: int) -> int:
         """Return the instant from which an event counts that is read only now: packets have time stamps."""

@@ -227,6 +227,7 @@ class UcarpHost:
         self._wait = _NOT_WAITING
         self._is_due = False
         self._paused = 0
+        self._start_is_due = False
         self._boots = 0
         self._after_thaw: list[tuple[int, Hook]] = []
         self._block: list[PacketReceived | PacketUnreadable] = []
@@ -277,8 +278,9 @@ class UcarpHost:
         self._step()
 
     def start_if_ended(self) -> None:
-        """Start the process, unless it has not ended yet."""
-        if self._process is None:
+        """Start the process, unless it has not ended yet; where everything stands still, when that ends."""
+        self._start_is_due = self.paused
+        if self._process is None and not self.paused:
             self.start()
 
     def stop(self) -> None:
@@ -305,7 +307,7 @@ class UcarpHost:
     def power_on(self) -> None:
         """Start the machine, with its link as it was, and ucarp."""
         self.network.power_on()
-        self.start()
+        self.start_if_ended()
 
     def tell(self, event: Event) -> None:
         """Do what an operator asks for; a ucarp knows of nothing but `SwitchOverRequested`, which is SIGUSR2.
@@ -354,6 +356,8 @@ class UcarpHost:
         self._tell_process()
         if self._is_due:
             self._step()
+        if self._start_is_due:
+            self.start_if_ended()
 
     def set_drift(self, drift_ppm: int) -> None:
         """Let the clock go faster or slower from now on; a sleep that has begun is not changed.

@@ -49,6 +49,23 @@ def test_machine_without_power_starts_nothing() -> None:
     assert state_of(world, "a") is not None
 
 
+@pytest.mark.parametrize("clock_stops", [False, True])
+def test_nothing_starts_where_everything_stands_still(clock_stops: bool) -> None:
+    """A daemon that is to start meanwhile starts afterwards, once: else its clock might go backwards."""
+    world = World(
+        scenario(
+            Crash(at=4 * SECOND, host="a", restart_after=2 * SECOND),
+            Pause(at=5 * SECOND, host="a", duration=3 * SECOND, kernel=True, clock_stops=clock_stops),
+        )
+    )
+    world.run(8 * SECOND - 1)
+    assert state_of(world, "a") is None
+    world.run(8 * SECOND)
+    assert state_of(world, "a") is State.BACKUP
+    world.run()
+    assert world.hosts["a"].runs == 2
+
+
 def test_power_failures_may_overlap() -> None:
     """The earlier end of two power failures is the end of both."""
     first = Crash(at=4 * SECOND, host="a", power=True, restart_after=4 * SECOND)

@@ -42,6 +42,7 @@ ONCE_FAILED = (
     30015667,
     30015679,
     30016188,
+    50004788,
 )
 """Seeds that have shown a fault of the core or of a check."""
 
