@@ -96,8 +96,10 @@ RATES: Final = f"""\
 | `first` | duration | the first one's instant; without it, one drawn time from the beginning |
 | `last` | duration | after this there is none; the end, if it is not told |
 
-What is drawn depends on the seed alone.
 Every duration of a fault may be a distribution, too, and is then drawn for each.
+What is drawn depends on the seed, on the number of the table `[[fault]]` in the file and on the key,
+and on nothing else: other settings leave it as it is, and so does a further fault behind it.
+One before it gives it another number, and so other instants.
 
 `stop` may have a table `{CONFIG}`: settings of the host that count from its next start.
 """

@@ -12,6 +12,7 @@ What stands in ``__all__`` is what programs use::
         print(lane.name, lane.holds)
 """
 
+from carpsim.checks import Verdict
 from carpsim.client import Answer, Client, Outage
 from carpsim.conditions import BurstLoss, Conditions, IndependentLoss
 from carpsim.distribution import Constant, Exponential, HeavyTail, Normal, Uniform
@@ -69,6 +70,7 @@ __all__ = [
     "UcarpOptions",
     "UcarpSettings",
     "Uniform",
+    "Verdict",
     "World",
     "WorldWatcher",
     "load_scenario",

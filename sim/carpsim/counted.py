@@ -18,3 +18,14 @@ def times(number: int) -> str:
         number: how often.
     """
     return "once" if number == 1 else f"{number} times"
+
+
+def ordinal(number: int) -> str:
+    """Return which one of several it is: "1st", "2nd", "3rd", "4th", "11th".
+
+    Args:
+        number: from 1.
+    """
+    is_teen = number // 10 % 10 == 1
+    ending = "th" if is_teen else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"

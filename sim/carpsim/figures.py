@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from carpsim.named_file import named
 from carpsim.recording import Recording
 from carpsim.summary import Group
 from triocarp.core.timing import SECOND
@@ -121,6 +122,8 @@ def _settings(group: Group) -> str:
 
 def _save(figure: Figure, path: Path) -> None:
     # Ids of an SVG are random unless they are salted, and its date is today's: the same data, the same bytes.
-    with mpl.rc_context({"svg.hashsalt": "carpsim"}):
-        figure.savefig(path.with_suffix(".svg"), metadata={"Date": None})
-    figure.savefig(path.with_suffix(".png"), dpi=_DPI)
+    svg, png = path.with_suffix(".svg"), path.with_suffix(".png")
+    with mpl.rc_context({"svg.hashsalt": "carpsim"}), named(svg):
+        figure.savefig(svg, metadata={"Date": None})
+    with named(png):
+        figure.savefig(png, dpi=_DPI)

@@ -4,11 +4,15 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
-from typing import Final, Protocol
+from types import FrameType
+from typing import Final, Protocol, TextIO, cast, final
 
 from carpsim.commands import check, list_scenarios, replay, report, run, show, sweep, whatif
+from carpsim.named_file import STANDARD_OUTPUT, NamedOutput
 
 
 class Command(Protocol):
@@ -47,6 +51,9 @@ COMMANDS: Final[tuple[Command, ...]] = (run, list_scenarios, show, report, repla
 STATUS_INTERRUPTED: Final = 130
 """Exit status after Ctrl-C, as shells have it: 128 and the signal's number."""
 
+STATUS_TERMINATED: Final = 143
+"""The same after SIGTERM, as service managers and CI send it."""
+
 STATUS_NO_READER: Final = 141
 """Exit status if whoever read the output has gone, such as ``head``: the same of a broken pipe."""
 
@@ -75,20 +82,49 @@ def _carry_out(command: Command, arguments: argparse.Namespace) -> int:
     """Run a subcommand; what comes from outside and ends it is told in one line."""
     ahead = f"carpsim {command.NAME}: "
     try:
-        status = command.run(arguments)
-        sys.stdout.flush()
+        with _sigterm_as_exception(), redirect_stdout(cast("TextIO", NamedOutput(sys.stdout))):
+            status = command.run(arguments)
+            sys.stdout.flush()
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever is impatient types it twice
         sys.stderr.write(f"{ahead}interrupted\n")
         return STATUS_INTERRUPTED
-    except BrokenPipeError:
-        _forget_output()
-        return STATUS_NO_READER
+    except _TerminatedError:
+        sys.stderr.write(f"{ahead}terminated\n")
+        return STATUS_TERMINATED
     except OSError as error:
-        if error.filename is None:  # it was the output, which cannot be written once more at the end, either
-            _forget_output()
-        raise SystemExit(f"{ahead}{error.filename or 'standard output'}: {error.strerror}") from None
+        if error.filename == STANDARD_OUTPUT:
+            _forget_output()  # nor can it be written once more at the end
+            if isinstance(error, BrokenPipeError):
+                return STATUS_NO_READER
+        name = [] if error.filename is None else [str(error.filename)]
+        words = error.strerror or " ".join(map(str, error.args)) or type(error).__name__
+        raise SystemExit(ahead + ": ".join([*name, words])) from None
     return status
+
+
+@final
+class _TerminatedError(BaseException):
+    """Raised by SIGTERM: like an interrupt, it is no failure of whatever it meets."""
+
+
+@contextmanager
+def _sigterm_as_exception() -> Generator[None]:
+    """Have SIGTERM unwind what is under way, as Ctrl-C does: without that, workers would outlive this process."""
+    of_main_thread = threading.current_thread() is threading.main_thread()
+    if not of_main_thread or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield  # whoever calls this has other ideas of it
+        return
+
+    def end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - there is one signal
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # whoever is impatient sends it twice
+        raise _TerminatedError
+
+    signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _forget_output() -> None:

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Self, final
 
+from carpsim.named_file import write_text
 from carpsim.sweep import Run, Sweep, SweepError
 
 _PACKAGES: Final = ("triocarp", "pyarrow", "numpy", "matplotlib")
@@ -121,4 +122,4 @@ class Manifest:
         Args:
             path: of the file.
         """
-        path.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+        write_text(path, json.dumps(asdict(self), indent=2) + "\n")

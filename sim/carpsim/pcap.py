@@ -9,6 +9,7 @@ from typing import Any, BinaryIO, Final, final
 import dpkt
 
 from carpsim.frame import FRAME_LENGTH_MAX, Frame
+from carpsim.named_file import open_binary
 from carpsim.segment import Segment
 from carpsim.world import World, WorldWatcher
 from triocarp.core.timing import SECOND
@@ -16,15 +17,17 @@ from triocarp.core.timing import SECOND
 _MICROSECOND: Final = 1_000
 
 
-@final
 class CaptureError(ValueError):
     """Raised for a file that is no capture of Ethernet; its text says what would be right."""
 
 
+@final
+class TruncatedCaptureError(CaptureError):
+    """Raised behind the last whole frame of a capture that goes on: it was stopped, or copied, in the middle."""
+
+
 def read_frames(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
     """Yield the frames of a pcap or pcapng file, each with its instant, which never goes back.
-
-    A capture that was stopped in the middle of a frame ends with the one before it.
 
     Args:
         file: from its beginning.
@@ -34,22 +37,59 @@ def read_frames(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
 
     Raises:
         CaptureError: the file cannot be read, or holds no Ethernet frames.
+        TruncatedCaptureError: it ends in the middle of a frame; all before it have been yielded.
     """
     try:
-        reader: Any = dpkt.pcap.UniversalReader(file)
+        records = _Records(file)
+        reader: Any = dpkt.pcap.UniversalReader(records)
     except (ValueError, dpkt.UnpackError) as error:
         raise CaptureError(f"expected a pcap or pcapng file ({error})") from None
     if reader.datalink() != dpkt.pcap.DLT_EN10MB:
         raise CaptureError(f"link type {reader.datalink()}: expected Ethernet, as of an interface by its name")
     latest = 0
+    records.begin()
     try:
         for told, frame in reader:
             # dpkt gives exact decimals for files with nanoseconds, and floats for those with microseconds.
             at = int(told * SECOND) if isinstance(told, Decimal) else round(told * 1_000_000) * _MICROSECOND
             latest = max(latest, at)
             yield latest, bytes(frame)
-    except dpkt.UnpackError:
-        return
+    except dpkt.UnpackError as error:
+        raise TruncatedCaptureError(f"broken behind what could be read ({error})") from None
+
+
+@final
+class _Records:
+    """A capture as dpkt reads it, which takes for whole what is left of a frame.
+
+    Args:
+        file: from its beginning.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._is_head: bool | None = None
+
+    def begin(self) -> None:
+        """Expect records from now on, each read in two parts: its head, which tells its length, and the rest."""
+        self._is_head = True
+
+    def seek(self, position: int) -> None:
+        """Go on from somewhere else; dpkt does so before the records."""
+        self._file.seek(position)
+
+    def read(self, length: int) -> bytes:
+        """Return so many bytes, or none at the end.
+
+        Raises:
+            TruncatedCaptureError: there are fewer in a record.
+        """
+        content = self._file.read(length)
+        if self._is_head is not None:
+            if len(content) < length and (content or not self._is_head):
+                raise TruncatedCaptureError("truncated: it ends in the middle of a frame")
+            self._is_head = not self._is_head
+        return content
 
 
 @final
@@ -104,4 +144,4 @@ class Captures(WorldWatcher):
     def began(self, world: World) -> None:
         """Open the files; see `WorldWatcher`."""
         for name, segment in world.segments.items():
-            Capture(segment, self._files.enter_context((self._directory / f"{name}.pcap").open("wb")))
+            Capture(segment, self._files.enter_context(open_binary(self._directory / f"{name}.pcap")))

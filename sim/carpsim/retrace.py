@@ -30,13 +30,15 @@ class TraceDivergence(Exception):  # noqa: N818 - a finding: the trace can be re
         line: number of the line, from 1.
         recorded: as the trace has it, without its newline; None if the trace has ended there.
         given: as the run gives it, without its newline; None if the run has ended there.
+        is_truncated: whether the trace is the same up to where it ends, before the run does.
     """
 
-    def __init__(self, line: int, recorded: str | None, given: str | None) -> None:
+    def __init__(self, line: int, recorded: str | None, given: str | None, *, is_truncated: bool = False) -> None:
         self.line = line
         self.recorded = recorded
         self.given = given
-        super().__init__(_sentence(line, recorded, given))
+        self.is_truncated = is_truncated
+        super().__init__(_sentence(line, recorded, given, is_truncated=is_truncated))
 
 
 @final
@@ -90,7 +92,9 @@ class _Comparison:
     def take(self, given: str) -> None:
         recorded = self._next
         if recorded != given:
-            raise TraceDivergence(self.compared + 1, _bare(recorded), _bare(given))
+            # Only the last line of a file can be without its newline.
+            is_truncated = recorded is None or (not recorded.endswith("\n") and given.startswith(recorded))
+            raise TraceDivergence(self.compared + 1, _bare(recorded), _bare(given), is_truncated=is_truncated)
         self.compared += 1
         self._next = next(self._rest, None)
 
@@ -125,11 +129,12 @@ def _bare(line: str | None) -> str | None:
     return None if line is None else line.removesuffix("\n")
 
 
-def _sentence(line: int, recorded: str | None, given: str | None) -> str:
-    if recorded is None or given is None:
-        ended = "trace" if recorded is None else "run"
-        other = "run" if recorded is None else "trace"
-        return f"line {line}: the {ended} has ended, and the {other} goes on with {given or recorded}"
+def _sentence(line: int, recorded: str | None, given: str | None, *, is_truncated: bool) -> str:
+    if given is None:
+        return f"line {line}: the run has ended, and the trace goes on with {recorded}"
+    if is_truncated or recorded is None:
+        where = "before" if recorded is None else "in the middle of"
+        return f"the trace is truncated: it ends {where} line {line}, and the run goes on with {given}"
     before, after = _object(recorded), _object(given)
     instant = before.get(_INSTANT)
     at = f", at {instant // SECOND}.{instant % SECOND:09d} s" if isinstance(instant, int) else ""

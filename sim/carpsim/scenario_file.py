@@ -43,7 +43,7 @@ from carpsim.expectation import EXPECTATIONS, Expectation
 from carpsim.expectation import OF_CARPD as EXPECTATIONS_OF_CARPD
 from carpsim.faults import FAULTS, Fault, KernelErrors, Stop
 from carpsim.faults import OF_CARPD as FAULTS_OF_CARPD
-from carpsim.mistakes import Mistakes, ScenarioError, UnreadableError
+from carpsim.mistakes import Mistakes, ScenarioError, UnreadableError, shown
 from carpsim.randomness import stream
 from carpsim.scenario import (
     ClientSettings,
@@ -53,7 +53,7 @@ from carpsim.scenario import (
     SegmentSettings,
     UcarpSettings,
 )
-from carpsim.scenario_fit import Fit, check_addresses
+from carpsim.scenario_fit import Fit, check_addresses, check_clients
 from carpsim.scenario_hosts import (
     DAEMON,
     DAEMONS,
@@ -124,7 +124,7 @@ def read_scenario(path: Path, *, seed: int | None = None) -> Scenario:
     Raises:
         ScenarioError: with a line for every mistake that was found.
     """
-    return parse_scenario(_content(path), file=str(path), seed=seed)
+    return parse_scenario(read_text(path), file=str(path), seed=seed)
 
 
 def parse_scenario(text: str, *, file: str, seed: int | None = None) -> Scenario:
@@ -155,7 +155,7 @@ def read_tree(path: Path) -> dict[str, Json]:
     Raises:
         ScenarioError: it cannot be read, or is not TOML.
     """
-    return parse_tree(_content(path), file=str(path))
+    return parse_tree(read_text(path), file=str(path))
 
 
 def parse_tree(text: str, *, file: str) -> dict[str, Json]:
@@ -203,7 +203,15 @@ def write_scenario(scenario: Scenario) -> str:
     return "\n".join(_Writer(scenario).lines()) + "\n"
 
 
-def _content(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """Return what stands in a scenario file.
+
+    Args:
+        path: of the file.
+
+    Raises:
+        ScenarioError: it cannot be read, or is no text.
+    """
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:
@@ -288,9 +296,11 @@ class _Reader:
         self._mistakes = mistakes
         self._group: Layer = ((GROUP,), self._told_table(GROUP))
         self._top = self._read_top()
-        for index, name in enumerate(self._top.get("checks", ())):
-            if name not in CHECKS:
-                mistakes.wrong_word(("checks", index), name, CHECKS)
+        told = tree.get("checks")
+        if isinstance(told, list):
+            for index, name in enumerate(told):
+                if isinstance(name, str) and name not in CHECKS:
+                    mistakes.wrong_word(("checks", index), name, CHECKS)
         self._seed: int = self._top.get("seed", 0) if seed is None else seed
         self._duration: int = self._top.get("duration", default_of(TOP.fields["duration"]))
 
@@ -313,6 +323,7 @@ class _Reader:
         faults = self._faults(names, hosts)
         expectations = self._expectations(names)
         check_addresses(hosts, routers, clients, self._mistakes)
+        check_clients(clients, hosts, faults, self._mistakes)
         if self._mistakes:
             return None
         top: dict[str, Any] = {**self._top, "seed": self._seed}
@@ -547,17 +558,18 @@ class _Reader:
     # What happens.
 
     def _faults(self, names: Mapping[str, list[str]], hosts: Hosts) -> tuple[Fault, ...]:
-        fit = Fit(self._duration, hosts, self._mistakes)
-        found: list[Fault] = []
+        read: list[tuple[list[Fault], dict[str, Json], Place]] = []
         for told, place in self._listed("fault"):
             table = self._quietly(FAULT.table, told, place, self._mistakes)
             if table is not None:
                 self._check_references(table, told, place, names, hosts)
                 self._check_daemon(table, told, place, names["host"])
-                faults = self._quietly(list, self._fault(table, told, place)) or []
-                self._check_fit(fit, faults, told, place)
-                found += faults
-        return tuple(found)
+                read.append((self._quietly(list, self._fault(table, told, place)) or [], told, place))
+        found = tuple(fault for faults, _, _ in read for fault in faults)
+        fit = Fit(self._duration, hosts, self._mistakes, found)
+        for faults, told, place in read:
+            self._check_fit(fit, faults, told, place)
+        return found
 
     def _check_fit(self, fit: Fit, faults: Sequence[Fault], told: Mapping[str, Json], place: Place) -> None:
         """Take note of what a table asks for that would do nothing."""
@@ -565,6 +577,8 @@ class _Reader:
             fit.check_fault(fault, told, place)
             if "at" in told:
                 fit.check_instant(fault.at, told, place)
+        for fault in faults:
+            fit.check_group(fault, told, place)
         for key in RATE_KEYS[1:]:
             if "every" in told and key in told:
                 at = self._quietly(_AT.read, told[key], (*place, key), self._mistakes)
@@ -608,6 +622,8 @@ class _Reader:
         rng = stream(self._seed, "scenario", "fault", str(place[-1]), "every")
         at = _AT.read(told["first"], (*place, "first"), self._mistakes) if "first" in told else every.draw(rng)
         last = _AT.read(told["last"], (*place, "last"), self._mistakes) if "last" in told else self._duration
+        if "first" in told and "last" in told and at > last:
+            raise self._mistakes.wrong((*place, "first"), told["first"], f"at most last, {shown(told['last'])}")
         count = 0
         while at <= last:
             yield at

@@ -20,6 +20,7 @@ from typing import Any, Final, Protocol, final
 from carpsim.duration_text import ACCEPTED, read_duration, write_duration
 from carpsim.mistakes import Mistakes, UnreadableError, shown
 from carpsim.toml_text import Json, Place
+from triocarp.core import Link
 
 NONE: Final = "none"
 """What stands for None where that is not what is left out."""
@@ -53,6 +54,9 @@ NUMBERS: Final[Mapping[str, tuple[int, int]]] = {
 _SIGNED: Final = ("by", "wall_offset")  # durations that may be less than nothing
 _SOME: Final = ("interval", "duration")  # durations that may not be nothing: one would be repeated without end
 _WORDS: Final = {"call": ("send", "hold", "release")}
+_MEMBERS: Final[Mapping[str, tuple[enum.Enum, ...]]] = {"link": (Link.NO_CARRIER, Link.DOWN)}
+"""Fields that cannot be every member of their enumeration."""
+
 ORDERED: Final = (
     ("least", "most"),
     ("least", "mean"),
@@ -509,7 +513,7 @@ def _kind_of_class(cls: type[Any], name: str) -> Kind | None:
     if cls is str:
         return words(_WORDS[name]) if name in _WORDS else TEXT
     if issubclass(cls, enum.Enum):
-        return _enumeration(cls)
+        return _enumeration(_MEMBERS.get(name, tuple(cls)))
     if dataclasses.is_dataclass(cls) and cls.__name__ != "NodeConfig":
         return Table(cls)
     return None
@@ -547,8 +551,8 @@ def words(known: Iterable[str]) -> Leaf:
     return Leaf("string", f"one of {', '.join(all_words)}", convert, _same, all_words)
 
 
-def _enumeration(cls: type[enum.Enum]) -> Leaf:
-    members = {word_of(member): member for member in cls}
+def _enumeration(known: Iterable[enum.Enum]) -> Leaf:
+    members = {word_of(member): member for member in known}
 
     def convert(told: Json) -> enum.Enum:
         if not isinstance(told, str) or told not in members:
@@ -560,7 +564,7 @@ def _enumeration(cls: type[enum.Enum]) -> Leaf:
 
 def _duration(name: str) -> Leaf:
     least = -(2**62) if name in _SIGNED else 1 if name in _SOME else 0
-    accepted = ACCEPTED + (", not 0" if least == 1 else ", or less than 0" if least < 0 else "")
+    accepted = ACCEPTED + (", more than 0" if least == 1 else ", or less than 0" if least < 0 else "")
 
     def convert(told: Json) -> int:
         duration = read_duration(told)

@@ -9,7 +9,6 @@ import copy
 import hashlib
 import itertools
 import json
-import os
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, wait
@@ -20,11 +19,13 @@ from typing import Any, Final, TypeAlias, final
 
 from carpsim.measurement import Measurement
 from carpsim.mistakes import ScenarioError
+from carpsim.named_file import open_text, synchronise
 from carpsim.randomness import stream, stream_seed, uniform
 from carpsim.scenario_file import scenario_of
 from carpsim.trace import RELEASE
 from carpsim.world import World
 from triocarp.core.timing import SECOND
+from triocarp.daemon.text_file import TextFileError, read_text_file
 
 Tree: TypeAlias = dict[str, Any]  # TOML, as tomllib gives it
 Value: TypeAlias = str | int | float | bool
@@ -109,7 +110,6 @@ class Sweep:
 
         Each value is tried with the first one of all others; of a range its ends are.
         """
-        told: set[str] = set()
         tried = {
             path: (values.least, values.most) if isinstance(values, Range) else values
             for path, values in self.parameters.items()
@@ -121,14 +121,28 @@ class Sweep:
             except SweepError as error:
                 del first[path]
                 yield f"parameters: {error}"
+        own = self._wrong_with({})
+        found: dict[str, list[tuple[str, Value]]] = {}
         for setting, value in [(path, value) for path in first for value in tried[path]]:
-            try:
-                scenario_of(with_settings(self.scenario, first | {setting: value}), seed=self.seed)
-            except ScenarioError as error:
-                yield from (
-                    f'parameters."{setting}" = {value!r}: {line}' for line in error.lines if line not in told
-                )
-                told |= {*error.lines}
+            for line in self._wrong_with(first | {setting: value}):
+                found.setdefault(line, []).append((setting, value))
+        for line in found if first else own:
+            if line in own:
+                yield f"scenario: its own file, whatever the parameters: {line}"
+                continue
+            # What is wrong with one parameter shows with each value of all others, too.
+            several = found[line]
+            alone = (one for one in several if line in self._wrong_with(dict([one])))
+            setting, value = next(alone, several[0])
+            yield f'parameters."{setting}" = {value!r}: {line}'
+
+    def _wrong_with(self, settings: Mapping[str, Value]) -> tuple[str, ...]:
+        """Return what is wrong with the scenario under these settings, which lead somewhere."""
+        try:
+            scenario_of(with_settings(self.scenario, settings), seed=self.seed)
+        except ScenarioError as error:
+            return error.lines
+        return ()
 
 
 @final
@@ -172,7 +186,7 @@ class Result:
 
 
 def read_sweep(path: Path, find: Finder) -> Sweep:
-    """Read what shall be run from a TOML file.
+    """Read what shall be run from a TOML file, and try all its settings.
 
     ::
 
@@ -193,30 +207,33 @@ def read_sweep(path: Path, find: Finder) -> Sweep:
     """
     known = {"scenario", "repetitions", "samples", "seed", "parameters"}
     try:
-        told = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        told = tomllib.loads(read_text_file(path))
+    except TextFileError as error:
         raise SweepError(f"{path}: {error}") from None
-    mistakes = [
-        f"{path}: {key}: unknown; known are {', '.join(sorted(known))}" for key in told if key not in known
-    ]
+    except tomllib.TOMLDecodeError as error:
+        raise SweepError(f"{path}: not TOML: {error}") from None
+    mistakes = [f"{key}: unknown; known are {', '.join(sorted(known))}" for key in told if key not in known]
     numbers: dict[str, int] = {}
     for key, least, default in (("repetitions", 1, 1), ("samples", 1, 1), ("seed", 0, 0)):
         value = told.get(key, default)
+        numbers[key] = value
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
-            mistakes.append(f"{path}: {key} = {value!r}: expected a whole number from {least} on")
-        numbers[key] = value if isinstance(value, int) else default
+            mistakes.append(f"{key} = {value!r}: expected a whole number from {least} on")
+            numbers[key] = default
+    parameters = _parameters(told.get("parameters", {}), mistakes)
+    sweep: Sweep | None = None
     name = told.get("scenario")
-    if not isinstance(name, str):
-        mistakes.append(f"{path}: scenario = {name!r}: expected a name of the library or a file")
-    parameters: dict[str, tuple[Value, ...] | Range] = {}
-    for setting, values in dict(told.get("parameters", {})).items():
-        try:
-            parameters[setting] = _values(values)
-        except SweepError as error:
-            mistakes.append(f'{path}: parameters."{setting}" = {values!r}: expected {error}')
-    if mistakes:
-        raise SweepError("\n".join(mistakes))
-    return Sweep(scenario=find(str(name)), parameters=parameters, **numbers)
+    try:
+        if isinstance(name, str):
+            sweep = Sweep(scenario=find(name), parameters=parameters, **numbers)
+            mistakes += sweep.mistakes()
+        else:
+            mistakes.append(f"scenario = {name!r}: expected a name of the library or a file")
+    except ScenarioError as error:
+        mistakes += [f"scenario = {name!r}: {line}" for line in error.lines]
+    if sweep is None or mistakes:
+        raise SweepError("\n".join(f"{path}: {mistake}" for mistake in mistakes))
+    return sweep
 
 
 def with_settings(scenario: Tree, settings: Mapping[str, Value]) -> Tree:
@@ -300,7 +317,7 @@ class Results:
             for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
                 if not line.endswith("\n"):
                     # The last run was not written whole; it is run again, on a line of its own.
-                    with path.open("a", encoding="utf-8") as file:
+                    with open_text(path, "a") as file:
                         file.write("\n")
                     break
                 self._learn(line)
@@ -319,10 +336,9 @@ class Results:
         """
         self._known[result.key] = result
         line = json.dumps({"key": result.key, "row": result.row, "outages": list(result.outages)})
-        with self._path.open("a", encoding="utf-8") as file:
+        with open_text(self._path, "a") as file:
             file.write(f"{line}\n")
-            file.flush()
-            os.fsync(file.fileno())
+            synchronise(file)
 
     def _learn(self, line: str) -> None:
         try:
@@ -382,6 +398,20 @@ def _step(place: Any, part: str, path: str) -> Any:  # noqa: ANN401 - what TOML 
     raise SweepError(f"{path}: there is no {part} in the scenario; there is {there or 'nothing'}")
 
 
+def _parameters(listed: Any, mistakes: list[str]) -> dict[str, tuple[Value, ...] | Range]:  # noqa: ANN401 - what TOML gives
+    """Return the parameters that can be read, and take note of what is wrong with the others."""
+    parameters: dict[str, tuple[Value, ...] | Range] = {}
+    if not isinstance(listed, dict):
+        mistakes.append(f"parameters = {listed!r}: expected a table [parameters]")
+        listed = {}
+    for setting, values in listed.items():
+        try:
+            parameters[setting] = _values(values)
+        except SweepError as error:
+            mistakes.append(f'parameters."{setting}" = {values!r}: expected {error}')
+    return parameters
+
+
 def _values(told: Any) -> tuple[Value, ...] | Range:  # noqa: ANN401 - what TOML gives
     """Return the values of a parameter.
 
@@ -389,9 +419,18 @@ def _values(told: Any) -> tuple[Value, ...] | Range:  # noqa: ANN401 - what TOML
         SweepError: they are none; its text says what would be right.
     """
     if isinstance(told, list) and told and all(isinstance(value, str | int | float) for value in told):
+        twice = next((value for index, value in enumerate(told) if _is_among(value, told[:index])), None)
+        if twice is not None:
+            # The seeds would be the same as well: a sample that is twice as large, and no better.
+            raise SweepError(f"each value once: {twice!r} is there more than once")
         return tuple(told)
     if isinstance(told, dict) and told.keys() == {"least", "most"}:
         ends = told["least"], told["most"]
         if all(isinstance(end, int | float) and not isinstance(end, bool) for end in ends) and ends[0] <= ends[1]:
             return Range(least=ends[0], most=ends[1], whole=all(isinstance(end, int) for end in ends))
     raise SweepError("a list of values, or { least = NUMBER, most = NUMBER }")
+
+
+def _is_among(value: Value, others: Sequence[Value]) -> bool:
+    """Return whether a value is one of several; Python takes true for 1."""
+    return any(value == other and isinstance(value, bool) == isinstance(other, bool) for other in others)

@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import csv, parquet
 
+from carpsim.named_file import named
 from carpsim.sweep import Result, Row
 
 
@@ -26,8 +27,10 @@ def write_tables(results: Sequence[Result], directory: Path) -> None:
         ("outages", outages, base + extra),
     ):
         table = _table(rows, names)
-        parquet.write_table(table, directory / f"{name}.parquet")
-        csv.write_csv(table, directory / f"{name}.csv")
+        for write, suffix in ((parquet.write_table, "parquet"), (csv.write_csv, "csv")):
+            path = directory / f"{name}.{suffix}"
+            with named(path):
+                write(table, path)
 
 
 def _table(rows: Sequence[Row], names: Sequence[str]) -> Any:  # noqa: ANN401 - pyarrow has no types

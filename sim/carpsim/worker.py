@@ -2,8 +2,10 @@
 
 import gc
 import multiprocessing
+import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
@@ -52,7 +54,7 @@ class Workers(ProcessPoolExecutor):
     """Processes with a fresh interpreter each: the same on every system, and each with hashes of its own.
 
     An interrupt that is typed reaches every process of a terminal. It is for the one that was asked for something;
-    what becomes of these is for that one to say.
+    what becomes of these is for that one to say. If it is killed and can say nothing, they end by themselves.
 
     Args:
         count: how many there are at most.
@@ -72,7 +74,8 @@ class Workers(ProcessPoolExecutor):
         if sys.platform == "win32":
             return super().submit(fn, *args, **kwargs)
         # Before it can say that it does not heed an interrupt, a new process would be ended by one, and say so.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        # And a signal that ends this process must not come between the new one's birth and the note of it.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
         try:
             return super().submit(fn, *args, **kwargs)
         finally:
@@ -81,4 +84,15 @@ class Workers(ProcessPoolExecutor):
 
 def _begin() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.platform != "win32":
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     prepare()
+
+
+def _end_with_parent() -> None:
+    """Wait for the end of the process that began this one, and end: nobody is left who wants what is made here."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)  # from a thread; and the main one may be in the midst of a world

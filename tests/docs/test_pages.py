@@ -17,6 +17,7 @@ import carpsim.main
 import triocarp.core
 from carpsim.library import find_scenario
 from carpsim.sweep import read_sweep
+from carpsim.whatif import OTHER_SETTINGS
 from tests.core.hosts import Machine
 from tests.docs.pages import DOCS, EXAMPLES, HOSTS, ROOT, lines_of_code, load, read
 from triocarp.core import Link, Runner, Started, State
@@ -45,6 +46,13 @@ def test_the_page_has_the_programs_that_are_checked_and_run(example: Path) -> No
     """Each program beside the pages stands in one of them, to the letter."""
     programs = [program for page in DOCS.glob("*.md") for program in FENCE.findall(read(page.name))]
     assert example.read_text(encoding="utf-8") in programs
+
+
+def test_the_page_names_the_settings_that_are_tried() -> None:
+    """An operator who is told of no gain knows what was tried."""
+    _, _, behind = read("simulator.md").partition("These are tried, unless")
+    line = next(line for line in behind.splitlines() if line.startswith("`"))
+    assert re.findall(r"`([^`]+)`", line) == list(OTHER_SETTINGS)
 
 
 @pytest.mark.parametrize("library", HOSTS)

@@ -32,6 +32,7 @@ NAMES = {
     "parts": STATIONS,
     "interface": ("eth0",),
     "checks": tuple(CHECKS),
+    "failover_group": ("g",),
 }
 VIRTUAL = IPv4Interface("10.0.0.100/24")
 DURATION = 1000 * SECOND
@@ -94,7 +95,7 @@ def _leaf(kind: Leaf, name: str) -> st.SearchStrategy[Any]:
         return st.just(VIRTUAL.ip)
     match kind.type:
         case "duration":
-            least = -DURATION if "less than 0" in kind.accepted else 1 if "not 0" in kind.accepted else 0
+            least = -DURATION if "less than 0" in kind.accepted else 1 if "more than 0" in kind.accepted else 0
             return st.integers(least, DURATION)
         case "integer":
             least, most = map(int, kind.accepted.removeprefix("a whole number from ").split(" to "))
@@ -119,7 +120,7 @@ def scenarios(draw: st.DrawFn) -> Scenario:
                 name=st.just(name),
                 address=st.just(IPv4Address(f"10.0.0.{200 + number}")),
                 target=st.just(VIRTUAL.ip),
-            )
+            ).map(lambda client: client if client.gateway else replace(client, segment=SEGMENTS[0]))
         )
         for number, name in enumerate(CLIENTS)
     )
@@ -173,6 +174,7 @@ def _hosts(draw: st.DrawFn, number: int, name: str) -> HostSettings:
         hold_down=draw(st.integers(0, 10 * SECOND)),
         announce_after=draw(st.sampled_from([(), (2,), (1, 3)])),
         up_hook=draw(st.booleans()),
+        failover_group="g",
         sealing=draw(st.sampled_from(list(Sealing))) if dialect is CARPD else Sealing.OFF,
         dialect=dialect,
     )

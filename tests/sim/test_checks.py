@@ -86,6 +86,26 @@ def name_of(value: object) -> str:
     return getattr(value, "__name__", None) or (value if isinstance(value, str) else "")
 
 
+@pytest.mark.parametrize(
+    ("case", "sentence"),
+    [
+        (
+            ("one-master", mutants.never_yields, scenario(SPLIT)),
+            "among a, b: a and b are masters, and nothing has",
+        ),
+        (("one-master", mutants.never_times_out, scenario(KILL)), ": there is no master, and nothing has"),
+        (("no-flapping", mutants.preempts_its_better, scenario()), " changes its state for the "),
+    ],
+)
+def test_violation_is_a_sentence(
+    case: tuple[str, mutants.Mutant, Scenario], sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who is meant stands before a colon, so that no two names run together."""
+    check, mutant, what = case
+    mutant(monkeypatch)
+    assert sentence in verdicts_of(what)[check].sentence
+
+
 @pytest.mark.parametrize(("check", "mutant", "what"), CASES, ids=name_of)
 def test_check_catches_its_mutant(
     check: str, mutant: mutants.Mutant, what: Scenario, monkeypatch: pytest.MonkeyPatch

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from carpsim.counted import ordinal
 from carpsim.library import names, text_of
 from carpsim.main import main
 
@@ -109,3 +110,25 @@ def test_report_draws_a_page(tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     assert main(["report", "one-host", "-o", str(page)]) == 0
     assert "one-host" in page.read_text()
+
+
+def test_check_looks_before_it_runs_where_failures_go(tmp_path: Path) -> None:
+    """A file cannot hold others, neither itself nor in a directory below it."""
+    file = tmp_path / "found"
+    file.touch()
+    for save in (file, file / "of-today"):
+        with pytest.raises(SystemExit) as caught:
+            main(["check", "--seeds", "1", "--save", str(save)])
+        assert str(caught.value) == f"carpsim check: --save {save}: expected a directory; {file} is none"
+    assert main(["check", "--seeds", "1", "--save", str(tmp_path / "new" / "today")]) == 0
+
+
+def test_numbers_of_an_order_are_written_as_they_are_said() -> None:
+    """Also from 11 to 13, which are no eleven-first."""
+    numbers = {1: "1st", 2: "2nd", 3: "3rd", 4: "4th", 10: "10th", 11: "11th", 12: "12th", 13: "13th", 21: "21st"}
+    assert {number: ordinal(number) for number in (*numbers, 102, 111, 112)} == {
+        **numbers,
+        102: "102nd",
+        111: "111th",
+        112: "112th",
+    }

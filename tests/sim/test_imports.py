@@ -1,5 +1,6 @@
 import subprocess
 import sys
+import typing
 
 import carpsim
 
@@ -22,3 +23,12 @@ def test_what_programs_use_is_there() -> None:
     """Every name of ``__all__`` is there, and they are in order."""
     assert all(hasattr(carpsim, name) for name in carpsim.__all__)
     assert len(set(carpsim.__all__)) == len(carpsim.__all__)
+
+
+def test_what_a_run_returns_has_its_types_there() -> None:
+    """Who writes down the type of what `run_scenario` returns needs no other module."""
+    hints = typing.get_type_hints(carpsim.Outcome).values()
+    types = {one for hint in hints for one in (hint, *typing.get_args(hint)) if isinstance(one, type)}
+    assert carpsim.Verdict in types
+    ours = {one for one in types if one.__module__.startswith("carpsim")}
+    assert {one.__name__ for one in ours} <= {*carpsim.__all__}

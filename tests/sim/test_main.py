@@ -4,11 +4,15 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
-from carpsim.main import STATUS_INTERRUPTED, STATUS_NO_READER, main
+from carpsim.commands import list_scenarios
+from carpsim.main import STATUS_INTERRUPTED, STATUS_NO_READER, STATUS_TERMINATED, main
 
 TIMEOUT_S = 60
 CARPSIM = (sys.executable, "-m", "carpsim.main")
@@ -33,17 +37,76 @@ def config(tmp_path: Path) -> Path:
     return path
 
 
-def test_interrupt_ends_everything_at_once(config: Path) -> None:
-    """What was told stays, one line says why there is no more, and no process is left at work."""
+@contextmanager
+def many_stories(config: Path) -> Generator[subprocess.Popen[str]]:
+    """Give a command that has begun to run worlds in other processes; what is left of it is killed."""
     command = [*CARPSIM, "whatif", "--config", str(config), "--runs", "100000"]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as running:
-        assert running.stdout is not None
-        assert "outage, s" in running.stdout.readline()
+        try:
+            assert running.stdout is not None
+            assert "outage, s" in running.stdout.readline()
+            yield running
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(running.pid, signal.SIGKILL)  # its session is its own
+
+
+def errors_of(running: subprocess.Popen[str]) -> str:
+    """Wait for the last process that has the pipes, a worker or its parent, and return what was told."""
+    _, errors = running.communicate(timeout=TIMEOUT_S)
+    return errors
+
+
+def test_interrupt_ends_everything_at_once(config: Path) -> None:
+    """What was told stays, one line says why there is no more, and no process is left at work."""
+    with many_stories(config) as running:
         os.killpg(running.pid, signal.SIGINT)
-        _, errors = running.communicate(timeout=TIMEOUT_S)  # pipes end when the last process that has them does
+        errors = errors_of(running)
     assert (running.returncode, errors) == (STATUS_INTERRUPTED, "carpsim whatif: interrupted\n")
+
+
+def test_sigterm_ends_everything_at_once(config: Path) -> None:
+    """It is sent to the one process that whoever sends it knows, and ends the others, too."""
+    with many_stories(config) as running:
+        running.terminate()
+        errors = errors_of(running)
+    assert (running.returncode, errors) == (STATUS_TERMINATED, "carpsim whatif: terminated\n")
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="only Linux tells whose child a process is")
+def test_workers_end_when_their_parent_is_killed(config: Path) -> None:
+    """It cannot end them any more: they see that it has gone, and end by themselves."""
+    with many_stories(config) as running:
+        children = Path(f"/proc/{running.pid}/task/{running.pid}/children")
+        deadline = time.monotonic() + TIMEOUT_S
+        while not at_work(children) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert at_work(children)
+        running.kill()
+        errors = errors_of(running)
+    assert "Traceback" not in errors  # only Python's own housekeeping has something to say
+
+
+def at_work(children: Path) -> list[int]:
+    """Return the children that run worlds: those with more than one thread, of which one waits for the end."""
+    return [
+        int(child) for child in children.read_text().split() if len([*Path(f"/proc/{child}/task").iterdir()]) > 1
+    ]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it has no signals between processes")
+def test_who_has_sigterm_ignored_is_obeyed() -> None:
+    """A caller's own handling of SIGTERM is neither replaced while a command runs nor after it."""
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        assert main(["list"]) == 0
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert main(["list"]) == 0
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_reader_that_has_gone_is_no_failure() -> None:
@@ -64,6 +127,49 @@ def test_full_disk_is_told_in_a_line() -> None:
         )
     assert done.returncode == 1
     assert done.stderr == b"carpsim list: standard output: No space left on device\n"
+
+
+SWEEP = """\
+scenario = "split-brain-and-heal"
+repetitions = 50
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it has no limits of this kind")
+@pytest.mark.parametrize(
+    ("arguments", "file"),
+    [
+        (["run", "one-host", "--trace", "trace.jsonl"], "trace.jsonl"),
+        (["run", "one-host", "--capture", "."], "lan.pcap"),
+        (["run", "one-host", "--report", "page.html"], "page.html"),
+        (["report", "one-host", "-o", "page.html"], "page.html"),
+        (["sweep", "sweep.toml", "-o", "there", "--jobs", "1"], "there/runs.jsonl"),
+    ],
+)
+def test_file_that_cannot_be_written_whole_is_named(tmp_path: Path, arguments: list[str], file: str) -> None:
+    """As on a full disk: it can be opened, and fails later, when a buffer is emptied or the file is closed."""
+    (tmp_path / "sweep.toml").write_text(SWEEP)
+    done = subprocess.run(
+        ["sh", "-c", 'ulimit -f 4; exec "$@"', "sh", *CARPSIM, *arguments],  # kilobytes, or half of that
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=TIMEOUT_S,
+    )
+    assert (done.returncode, done.stderr) == (1, f"carpsim {arguments[0]}: {file}: File too large\n")
+
+
+def test_error_without_a_name_is_not_blamed_on_the_output(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What happened is told alone where nobody knows to what."""
+
+    def fail(_: object) -> int:
+        raise TimeoutError("nobody answers")
+
+    monkeypatch.setattr(list_scenarios, "run", fail)
+    with pytest.raises(SystemExit) as caught:
+        main(["list"])
+    assert str(caught.value) == "carpsim list: nobody answers"
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,15 @@
+import io
 import json
 import re
 from pathlib import Path
 
+import dpkt
 import pytest
 
 from carpsim.engine import Engine
 from carpsim.faults import Crash
 from carpsim.main import main
-from carpsim.pcap import Capture
+from carpsim.pcap import Capture, TruncatedCaptureError, read_frames
 from carpsim.retrace import TraceDivergence, TraceError, retrace
 from carpsim.scenario import Scenario
 from carpsim.scenario_file import write_scenario
@@ -103,10 +105,21 @@ def test_a_difference_is_told_with_its_instant_and_its_field() -> None:
 
 
 def test_a_trace_that_ends_early_or_late_is_not_given() -> None:
-    """A trace that was cut off is a difference, and so is one with a line behind the end."""
+    """A trace that was cut off is a difference, which is called what it is, and so is one with a line too many."""
     lines = trace_of(master_dies())
-    with pytest.raises(TraceDivergence, match="the trace has ended"):
-        retrace(lines[:-1], lambda _name, _seed: master_dies())
+    number = len(lines)
+    for last, where in (
+        ("", "before"),
+        (lines[-1][:20], "in the middle of"),
+        (lines[-1][:-1], "in the middle of"),
+    ):
+        with pytest.raises(
+            TraceDivergence, match=f"the trace is truncated: it ends {where} line {number}, "
+        ) as found:
+            retrace([*lines[:-1], *filter(None, [last])], lambda _name, _seed: master_dies())
+        assert found.value.is_truncated
+    with pytest.raises(TraceDivergence, match=f"line {number}"):
+        retrace([*lines[:-1], '{"t":1'], lambda _name, _seed: master_dies())
     with pytest.raises(TraceDivergence, match="the run has ended"):
         retrace([*lines, lines[-1]], lambda _name, _seed: master_dies())
 
@@ -210,7 +223,34 @@ def test_a_capture_that_ends_in_the_middle_of_a_frame_is_read_up_to_there(
     (tmp_path / "cut.pcap").write_bytes(whole[:-75])
     config = config_in(tmp_path, vhid=42, address="10.99.0.252/24")
     assert main(["replay", str(tmp_path / "cut.pcap"), "--config", config]) == 0
-    assert "frames in" in capsys.readouterr().out
+    told = capsys.readouterr()
+    assert "frames in" in told.out
+    assert told.err == f"carpsim replay: {tmp_path / 'cut.pcap'}: truncated: it ends in the middle of a frame\n"
+
+
+@pytest.mark.parametrize("name", ["09-ucarp-failover-sigkill.pcap", "pcapng"])
+def test_only_whole_frames_of_a_capture_count(name: str) -> None:
+    """Wherever it is cut, the frames before are as they were, and only between two frames nobody sees the cut."""
+    whole = (VECTORS / "09-ucarp-failover-sigkill.pcap").read_bytes()
+    if name == "pcapng":
+        ours = io.BytesIO()
+        writer = dpkt.pcapng.Writer(ours)
+        for at, frame in list(read_frames(io.BytesIO(whole)))[:4]:
+            writer.writepkt(frame, at / SECOND)
+        whole = ours.getvalue()
+    frames = list(read_frames(io.BytesIO(whole)))
+    unseen = 0
+    for end in range(len(whole) - 150, len(whole)):
+        found: list[tuple[int, bytes]] = []
+        try:
+            for seen in read_frames(io.BytesIO(whole[:end])):
+                found.append(seen)  # noqa: PERF402 - what came before the error counts, too
+            unseen += 1
+        except TruncatedCaptureError:
+            pass
+        assert found == frames[: len(found)]
+        assert len(found) < len(frames)
+    assert unseen <= 150 // min(len(frame) + 16 for _, frame in frames) + 1
 
 
 @pytest.mark.parametrize(
@@ -230,6 +270,27 @@ def test_what_is_missing_is_said(tmp_path: Path, content: bytes, options: list[s
     options = [scenario_in(tmp_path) if option == "SCENARIO" else option for option in options]
     with pytest.raises(SystemExit, match=complaint):
         main(["replay", str(path), *options])
+
+
+@pytest.mark.parametrize("name", ["noise.toml", "noise.jsonl"])
+def test_noise_is_refused_in_a_line(tmp_path: Path, name: str) -> None:
+    """Bytes that are no text, whatever the file is called."""
+    path = tmp_path / name
+    path.write_bytes(bytes(range(128, 256)))
+    with pytest.raises(SystemExit) as caught:
+        main(["replay", str(path)])
+    (line,) = str(caught.value).splitlines()
+    assert str(path) in line
+
+
+def test_noise_behind_a_trace_is_refused_in_a_line(tmp_path: Path) -> None:
+    """A file that was overwritten in its middle is no text any more."""
+    path = tmp_path / "noise.jsonl"
+    path.write_bytes("".join(trace_of(master_dies())).encode() + b"\xff\n")
+    with pytest.raises(SystemExit, match="not a text in UTF-8") as caught:
+        main(["replay", str(path), "--scenario", scenario_in(tmp_path)])
+    (line,) = str(caught.value).splitlines()
+    assert str(path) in line
 
 
 def test_a_trace_of_an_unknown_scenario_asks_for_its_file(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from carpsim.distribution import Constant
-from carpsim.faults import FAULTS, Partition, Pause, Stop
+from carpsim.faults import FAULTS, Crash, Partition, Pause, Stop
 from carpsim.library import load_scenario
 from carpsim.mistakes import ScenarioError
 from carpsim.outcome import run_scenario
@@ -132,6 +132,23 @@ def test_a_rate_becomes_faults_that_depend_on_the_seed_alone() -> None:
     assert all(5 * SECOND <= fault.at <= 50 * SECOND for fault in one.faults)
     pauses = [fault for fault in one.faults if isinstance(fault, Pause)]
     assert len({fault.duration for fault in pauses}) == len(one.faults)
+
+
+def test_what_is_drawn_depends_on_the_number_of_the_fault() -> None:
+    """A further fault behind and other settings leave the instants as they are; a fault before gives others."""
+    drawn = '[[fault]]\ntype = "crash"\nhost = "a"\nevery = { type = "uniform", least = 1, most = 9 }\n'
+    other = '[[fault]]\ntype = "pause"\nhost = "b"\nat = 1\n'
+    alone, with_one_behind, with_one_before, of_others = (
+        [fault.at for fault in parse_scenario(text, file="drawn").faults if isinstance(fault, Crash)]
+        for text in (
+            THREE_HOSTS + drawn,
+            THREE_HOSTS + drawn + other,
+            THREE_HOSTS + other + drawn,
+            THREE_HOSTS.replace("200", "99") + drawn,
+        )
+    )
+    assert alone == with_one_behind == of_others
+    assert alone != with_one_before
 
 
 def test_a_constant_rate_ends_with_the_scenario() -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -18,6 +19,7 @@ import pytest
 from carpsim.commands import sweep as command
 from carpsim.library import find_scenario
 from carpsim.main import main
+from carpsim.scenario_file import RATE_KEYS
 from carpsim.summary import estimate, percentile, summarise
 from carpsim.sweep import Range, Results, Run, Sweep, SweepError, carry_out, read_sweep, run_missing, with_settings
 from carpsim.tables import write_tables
@@ -284,6 +286,18 @@ def _lines(path: Path) -> int:
     return path.read_bytes().count(b"\n") if path.exists() else 0
 
 
+def test_cluster_that_is_not_there_is_told(plan: Path, tmp_path: Path) -> None:
+    """The address is that of the scheduler which was asked for, and not the standard output's."""
+    config = pytest.importorskip("dask.config")
+    pytest.importorskip("distributed")
+    with socket.socket() as nobody, config.set({"distributed.comm.timeouts.connect": "200ms"}):
+        nobody.bind(("127.0.0.1", 0))  # and does not listen
+        where = f"dask://127.0.0.1:{nobody.getsockname()[1]}"
+        with pytest.raises(SystemExit) as caught:
+            main(["sweep", str(plan), "-o", str(tmp_path / "there"), "--executor", where])
+    assert str(caught.value).startswith(f"carpsim sweep: --executor {where}: no scheduler can be reached: ")
+
+
 def test_every_mistake_of_a_sweep_is_told_at_once(tmp_path: Path) -> None:
     """Each with the file, the key, the value and what would be right."""
     path = tmp_path / "sweep.toml"
@@ -295,10 +309,69 @@ def test_every_mistake_of_a_sweep_is_told_at_once(tmp_path: Path) -> None:
     lines = str(caught.value).splitlines()
     assert len(lines) == 4
     for line, words in zip(
-        lines, ("foo: unknown", "repetitions = 0", "scenario = 3", '"host.b.advskew" = []'), strict=True
+        lines, ("foo: unknown", "repetitions = 0", '"host.b.advskew" = []', "scenario = 3"), strict=True
     ):
         assert str(path) in line
         assert words in line
+
+
+@pytest.mark.parametrize("values", ["[10, 200, 10]", '["8s", "8s"]', "[1, 1.0]", "[true, true]"])
+def test_value_that_is_there_twice_is_refused(plan: Path, values: str) -> None:
+    """It would be run with the same seeds, and its runs counted twice: an interval that is too narrow."""
+    plan.write_text(SWEEP.replace("[10, 200]", values), encoding="utf-8")
+    with pytest.raises(SweepError, match=r"expected each value once: .* is there more than once"):
+        read_sweep(plan, find_scenario)
+
+
+def test_true_is_not_1(plan: Path) -> None:
+    """Two values that Python takes for one are told as what they are: of which one is wrong."""
+    plan.write_text(SWEEP.replace("[10, 200]", "[1, true]"), encoding="utf-8")
+    with pytest.raises(
+        SweepError, match=r'parameters\."host\.b\.advskew" = True: host\.b\.advskew: true: expected'
+    ):
+        read_sweep(plan, find_scenario)
+
+
+def test_mistake_is_told_of_whom_it_is(plan: Path) -> None:
+    """The scenario's own, whatever the parameters; else the parameter's, though it stands behind another one."""
+    scenario = Path("scenario.toml")
+    scenario.write_text(SCENARIO.replace('at = "8s"', 'at = "8s"\nwho = "a"'), encoding="utf-8")
+    wrong = '"fault.0.power" = [true, false]\n"host.b.advskew" = [300, 10]\nhost = [{}]\n'
+    plan.write_text("foo = 1\n" + SWEEP.partition('"host.b')[0] + wrong, encoding="utf-8")
+    with pytest.raises(SweepError) as caught:
+        read_sweep(plan, find_scenario)
+    assert [line.removeprefix(f"{plan}: ") for line in str(caught.value).splitlines()] == [
+        "foo: unknown; known are parameters, repetitions, samples, scenario, seed",
+        'parameters."host" = [{}]: expected a list of values, or { least = NUMBER, most = NUMBER }',
+        'parameters."host.b.advskew" = 300: host.b.advskew: 300: expected a whole number from 0 to 255',
+        "scenario: its own file, whatever the parameters: fault[0].who: there is no such key; known are "
+        + ", ".join(("at", "host", "power", "restart_after", *RATE_KEYS)),
+    ]
+
+
+def test_mistake_that_a_parameter_mends_is_none(plan: Path) -> None:
+    """A scenario need not say what each of its runs is told."""
+    Path("scenario.toml").write_text(SCENARIO.replace('at = "8s"\n', ""), encoding="utf-8")
+    assert len(runs_of(plan)) == 12
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('scenario = "scenario.toml"\nparameters = 3\n', "parameters = 3: expected a table"),
+        ('scenario = "nowhere.toml"\nseed = -1\n', "seed = -1: expected a whole number from 0 on"),
+        ('scenario = "nowhere.toml"\n', "scenario = 'nowhere.toml': nowhere.toml: no such file"),
+        ("scenario = \n", "not TOML"),
+    ],
+)
+def test_sweep_that_is_none_is_told(plan: Path, text: str, words: str) -> None:
+    """A line each, with the file."""
+    plan.write_text(text, encoding="utf-8")
+    with pytest.raises(SweepError) as caught:
+        read_sweep(plan, find_scenario)
+    lines = str(caught.value).splitlines()
+    assert all(line.startswith(f"{plan}: ") for line in lines)
+    assert words in lines[0]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from carpsim.main import main
-from carpsim.whatif import RUNS_TO_COMPARE, STORIES, Expectation, Stories, peers_like, surely_less, variants
+from carpsim.whatif import (
+    OTHER_SETTINGS,
+    PRICES,
+    RUNS_TO_COMPARE,
+    STORIES,
+    Expectation,
+    Stories,
+    peers_like,
+    surely_less,
+    variants,
+)
 from triocarp.core import CARPD, FREEBSD, UCARP, NodeConfig, Transport, VirtualHostConfig
 
 PLAIN = VirtualHostConfig(
@@ -106,6 +116,7 @@ def test_variants_differ_in_one_setting_and_are_all_possible() -> None:
         assert found["advbase = 1"].virtual_hosts[0].advbase_s == 1
         assert config not in found.values()
     assert "preempt = true" not in dict(variants(node()))
+    assert OTHER_SETTINGS.keys() >= PRICES.keys()
 
 
 def test_every_story_can_be_told() -> None:
@@ -173,6 +184,8 @@ def test_the_command_tells_all_stories_and_which_setting_hurts(
         in out
     )
     assert f"  advbase = 1: {DIES}: " in out
+    assert f"  dead_ratio = 2: {DIES}: " in out
+    assert f"\n  dead_ratio = 2 has a price: {PRICES['dead_ratio = 2']}\n" in out
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from carpsim.checks.calm import Calm
 from carpsim.checks.check import Check
 from carpsim.checks.situation import Member, Situation
 from carpsim.checks.verdict import OnUcarp
+from carpsim.counted import ordinal
 from triocarp.core import State
 
 TRANSITIONS_MAX: Final = 2
@@ -56,7 +57,7 @@ class NoFlapping(Check):
         if count > allowed:
             self.violate(
                 f"{allowed} changes",
-                f"{member.host.name} changes its state for the {count}th time, and nothing has happened "
+                f"{member.host.name} changes its state for the {ordinal(count)} time, and nothing has happened "
                 f"since {since / 1e9:.9f} s",
             )
         else:

@@ -84,4 +84,4 @@ class OneMaster(Check):
             return
         hosts = ", ".join(member.host.name for member in component)
         found = " and ".join(masters) + " are masters" if masters else "there is no master"
-        self.violate(bound, f"of {hosts} {found}, and nothing has happened since {since / 1e9:.9f} s")
+        self.violate(bound, f"among {hosts}: {found}, and nothing has happened since {since / 1e9:.9f} s")

@@ -14,6 +14,7 @@ from carpsim.commands.arguments import count, seconds, seed
 from carpsim.counted import counted
 from carpsim.counterexample import write_counterexample
 from carpsim.minimising import minimise
+from carpsim.named_file import write_text
 from carpsim.scenario import Scenario
 from carpsim.swarm import Outcome, differences, examine, examine_all, scenario_of, verdicts_on
 from carpsim.timeline import Timeline
@@ -62,13 +63,22 @@ def run(arguments: argparse.Namespace) -> int:
         arguments: as they were read.
 
     Raises:
-        SystemExit: both a number of seeds and a time were asked for.
+        SystemExit: both a number of seeds and a time were asked for, or what shall be written has no place.
     """
     if arguments.seeds is not None and arguments.time is not None:
         raise SystemExit("carpsim check: give --seeds or --time, not both")
+    if arguments.save is not None:
+        _refuse_no_directory(arguments.save)
     if arguments.check_determinism:
         return _check_determinism(arguments)
     return _check(arguments)
+
+
+def _refuse_no_directory(path: Path) -> None:
+    """Raise SystemExit if there can be no directory; hours later would be too late."""
+    there = next(place for place in (path, *path.absolute().parents) if place.exists())
+    if not there.is_dir():
+        raise SystemExit(f"carpsim check: --save {path}: expected a directory; {there} is none")
 
 
 def _seeds(arguments: argparse.Namespace) -> tuple[Iterable[int], int | None]:
@@ -138,7 +148,7 @@ def _show(outcome: Outcome, *, minimises: bool, directory: Path | None) -> None:
     if directory is not None:
         directory.mkdir(parents=True, exist_ok=True)
         path = directory / f"seed-{outcome.seed}.toml"
-        path.write_text(text, encoding="utf-8")
+        write_text(path, text)
         _say(f"It is in {path}. To have it again:\n    carpsim replay {path}\n")
 
 

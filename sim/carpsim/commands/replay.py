@@ -5,7 +5,6 @@ import datetime as dt
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 from functools import partial
 from importlib.util import find_spec
 from itertools import chain
@@ -16,9 +15,11 @@ from carpsim.counterexample import rerun
 from carpsim.imagined_interfaces import interfaces_for, interfaces_of
 from carpsim.library import load_scenario
 from carpsim.mistakes import ScenarioError
+from carpsim.named_file import named
 from carpsim.overhearing import Overhearing, groups_of
 from carpsim.retrace import TraceDivergence, TraceError, retrace
 from carpsim.scenario import HostSettings, Scenario
+from carpsim.scenario_file import read_text
 from carpsim.trace import RELEASE
 from triocarp.core import NodeConfig
 from triocarp.core.journal import Header, JournalError, decode
@@ -89,8 +90,6 @@ def run(arguments: argparse.Namespace) -> int:
                 raise SystemExit(
                     f"carpsim replay: {files[0]}: expected a trace, a journal, a counterexample, or a capture"
                 )
-    except OSError as error:
-        raise SystemExit(f"carpsim replay: {error.filename}: {error.strerror}") from None
     except (ScenarioError, SettingsError) as error:
         raise SystemExit("\n".join(error.lines)) from None
     except (TraceError, JournalError) as error:
@@ -108,18 +107,26 @@ def _only(files: Sequence[Path]) -> Path:
 
 def _keys(line: bytes) -> dict[str, object]:
     try:
-        data: object = json.loads(line)
+        data: object = json.loads(line.decode())
     except ValueError:
         return {}
     return {str(key): True for key in data} if isinstance(data, dict) else {}
+
+
+def _lines(path: Path) -> Iterator[str]:
+    """Yield the lines of a trace or a journal."""
+    with named(path), path.open(encoding="utf-8") as file:
+        try:
+            yield from file
+        except UnicodeDecodeError as error:
+            raise SystemExit(f"carpsim replay: {path}: not a text in UTF-8: {error}") from None
 
 
 # Traces.
 
 
 def _retrace(path: Path, scenario: str | None) -> int:
-    with path.open(encoding="utf-8") as lines:
-        done = retrace(lines, partial(_found, path, scenario))
+    done = retrace(_lines(path), partial(_found, path, scenario))
     sys.stdout.write(
         f"{path}: reproduced: {done.lines} lines of {done.scenario}, seed {done.seed}, "
         f"{done.duration / SECOND:g} s\n"
@@ -143,7 +150,7 @@ def _found(path: Path, told: str | None, name: str, seed: int) -> Scenario:
 
 
 def _rerun(path: Path) -> int:
-    found = rerun(path.read_text(encoding="utf-8"), file=str(path))
+    found = rerun(read_text(path), file=str(path))
     if not found.recorded:
         raise SystemExit(
             f"carpsim replay: {path}: expected a counterexample, which says in comments what was found; "
@@ -170,9 +177,7 @@ def _replay(files: Sequence[Path], first: str, config: Path | None) -> int:
     header = decode(first)
     assert isinstance(header, Header)  # noqa: S101 - its key says so
     node = read_node_config(config, partial(interfaces_of, header.config))
-    with ExitStack() as opened:
-        lines = chain.from_iterable([opened.enter_context(path.open(encoding="utf-8")) for path in files])
-        done = replay(lines, node)
+    done = replay(chain.from_iterable(map(_lines, files)), node)
     torn = f"; {done.torn} lines had no end, and were left out" if done.torn else ""
     runs = "1 run" if done.runs == 1 else f"{done.runs} runs"
     sys.stdout.write(f"{files[0]}: reproduced: {done.entries} entries of {runs}{torn}\n")
@@ -185,7 +190,7 @@ def _replay(files: Sequence[Path], first: str, config: Path | None) -> int:
 def _observe(path: Path, scenario: str | None, config: Path | None) -> int:
     if find_spec("dpkt") is None:
         raise SystemExit("carpsim replay: captures need dpkt: pip install 'triocarp[sim]'")
-    from carpsim.pcap import CaptureError, read_frames  # noqa: PLC0415 - traces and journals need no dpkt
+    from carpsim.pcap import CaptureError, TruncatedCaptureError, read_frames  # noqa: PLC0415 - traces and journals need no dpkt
 
     overhearing = Overhearing(groups_of(_configs(scenario, config)))
     several = len(overhearing.observers) > 1
@@ -195,6 +200,8 @@ def _observe(path: Path, scenario: str | None, config: Path | None) -> int:
                 name = f"VHID {seen.group.vhid}: " if several else ""
                 seconds = (seen.sighting.at - (overhearing.begin or 0)) / SECOND
                 sys.stdout.write(f"{seconds:12.6f} s  {name}{explain_sighting(seen.sighting)}\n")
+    except TruncatedCaptureError as error:
+        sys.stderr.write(f"carpsim replay: {path}: {error}\n")  # what came before is as good as ever
     except CaptureError as error:
         raise SystemExit(f"carpsim replay: {path}: {error}") from None
     begin, end = overhearing.begin, overhearing.end

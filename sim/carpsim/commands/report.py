@@ -6,6 +6,7 @@ from pathlib import Path
 
 from carpsim.commands.arguments import seed
 from carpsim.commands.run import loaded
+from carpsim.named_file import write_text
 from carpsim.outcome import run_scenario
 from carpsim.report import render
 
@@ -31,6 +32,6 @@ def run(arguments: argparse.Namespace) -> int:
         arguments: as they were read.
     """
     outcome = run_scenario(loaded(NAME, arguments.scenario, arguments.seed))
-    arguments.output.write_text(render(outcome.recording, outcome.verdicts), encoding="utf-8")
+    write_text(arguments.output, render(outcome.recording, outcome.verdicts))
     sys.stdout.write(f"the page is in {arguments.output}\n")
     return 0

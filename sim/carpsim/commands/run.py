@@ -12,6 +12,7 @@ from carpsim.commands.arguments import seed
 from carpsim.counted import counted
 from carpsim.library import load_scenario
 from carpsim.mistakes import ScenarioError
+from carpsim.named_file import open_text, write_text
 from carpsim.outcome import Outcome, first_difference, run_scenario, tell, trace_of
 from carpsim.report import render
 from carpsim.scenario import Scenario
@@ -59,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
         return _check_determinism(scenario)
     outcome = _run(scenario, arguments.trace, arguments.capture)
     if arguments.report is not None:
-        arguments.report.write_text(render(outcome.recording, outcome.verdicts), encoding="utf-8")
+        write_text(arguments.report, render(outcome.recording, outcome.verdicts))
     for line in tell(outcome.recording):
         sys.stdout.write(f"{line}\n")
     return _judge(scenario, outcome)
@@ -86,7 +87,7 @@ def _run(scenario: Scenario, trace: Path | None, capture: Path | None) -> Outcom
     with ExitStack() as files:
         watchers: list[WorldWatcher] = []
         if trace is not None:
-            file = files.enter_context(trace.open("w", encoding="ascii", newline="\n"))
+            file = files.enter_context(open_text(trace))
             watchers.append(Trace(file.write))
         if capture is not None:
             if find_spec("dpkt") is None:

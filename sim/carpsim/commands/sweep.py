@@ -54,11 +54,11 @@ def run(arguments: argparse.Namespace) -> int:
             raise SystemExit(f"carpsim sweep: {needed} is missing: pip install 'triocarp[sim]'")
     directory: Path = arguments.output
     try:
-        sweep = _read(arguments.sweep)
+        sweep = read_sweep(arguments.sweep, find_scenario)
         runs = tuple(sweep.runs())
         directory.mkdir(parents=True, exist_ok=True)
         manifest = Manifest.begin(directory / "manifest.json", sweep)
-    except (SweepError, ScenarioError) as error:
+    except SweepError as error:
         raise SystemExit(f"carpsim sweep: {error}") from None
     results = Results(directory / "runs.jsonl")
     missing = sum(run not in results for run in runs)
@@ -75,20 +75,6 @@ def run(arguments: argparse.Namespace) -> int:
         f"\n{counted(len(runs), 'run')}, {missing} of them now; tables and figures are in {directory}\n"
     )
     return 0
-
-
-def _read(path: Path) -> Sweep:
-    """Return a sweep whose settings have been tried.
-
-    Raises:
-        SweepError: with one line for each mistake.
-        ScenarioError: the scenario cannot be read.
-    """
-    sweep = read_sweep(path, find_scenario)
-    wrong = tuple(sweep.mistakes())
-    if wrong:
-        raise SweepError("\n".join(f"{path}: {mistake}" for mistake in wrong))
-    return sweep
 
 
 def _write(sweep: Sweep, found: Sequence[Result], directory: Path) -> None:
@@ -117,7 +103,11 @@ def _executor(where: str, jobs: int) -> Generator[Executor]:
                 f"carpsim sweep: --executor {where} needs dask: pip install 'triocarp[cluster]'"
             ) from None
         connect: Any = Client  # it has no types
-        with connect("tcp://" + where.removeprefix(_DASK)) as client:
+        try:
+            connected = connect("tcp://" + where.removeprefix(_DASK))
+        except OSError as error:
+            raise SystemExit(f"carpsim sweep: --executor {where}: no scheduler can be reached: {error}") from None
+        with connected as client:
             yield client.get_executor()
     elif where == "processes":
         with workers(jobs) as executor:

@@ -11,7 +11,16 @@ from typing import Final
 from carpsim.commands.arguments import count, seconds, seed
 from carpsim.counted import counted
 from carpsim.imagined_interfaces import interfaces_for
-from carpsim.whatif import RUNS_TO_COMPARE, Expectation, Stories, clients_of, peers_like, surely_less, variants
+from carpsim.whatif import (
+    PRICES,
+    RUNS_TO_COMPARE,
+    Expectation,
+    Stories,
+    clients_of,
+    peers_like,
+    surely_less,
+    variants,
+)
 from carpsim.worker import workers
 from triocarp.core import IPAddress, NodeConfig
 from triocarp.daemon.config_file import read_node_config
@@ -95,6 +104,7 @@ def _tell_what_to_expect(stories: Stories, configs: Sequence[NodeConfig], runs: 
     head = f"{counted(runs, 'run')} of each, with {counted(len(configs), 'host')}"
     sys.stdout.write(f"{head:58}{'outage, s':>18}  two hosts answer  changes\n")
     sys.stdout.write(f"{'':58}{'p50':>9}{'p99':>9}{'runs':>9}{'s':>8}  of state\n")
+    sys.stdout.flush()
     for expected in stories.expectations(configs, runs=runs):
         yield expected
         sys.stdout.write(_line(expected))
@@ -118,18 +128,25 @@ def _tell_what_hurts(stories: Stories, configs: Sequence[NodeConfig], runs: int)
         (words, stories.expectations(peers_like(changed, len(configs)), runs=runs))
         for words, changed in variants(configs[0])
     ]
-    better = [
-        f"  {words}: {before.story}: {after.percentile(_P50):.2f} s, not {before.percentile(_P50):.2f} s\n"
-        for words, other in others
-        for before, after in zip(found, other, strict=True)
-        if _is_better(before, after)
-    ]
+    better = [line for words, other in others for line in _gains(words, found, tuple(other))]
     tried = f"with {counted(runs, 'run')} of each, and the same seeds"
     if better:
         sys.stdout.write(f"\nwith another setting the median outage would be shorter ({tried}):\n")
         sys.stdout.writelines(better)
     else:
         sys.stdout.write(f"\nno other setting that was tried surely makes the median outage shorter ({tried})\n")
+
+
+def _gains(words: str, found: Sequence[Expectation], other: Sequence[Expectation]) -> Iterator[str]:
+    """Yield what another setting makes better, and then what that costs."""
+    better = [
+        f"  {words}: {before.story}: {after.percentile(_P50):.2f} s, not {before.percentile(_P50):.2f} s\n"
+        for before, after in zip(found, other, strict=True)
+        if _is_better(before, after)
+    ]
+    yield from better
+    if better and words in PRICES:
+        yield f"  {words} has a price: {PRICES[words]}\n"
 
 
 def _is_better(before: Expectation, after: Expectation) -> bool:
